@@ -1,0 +1,24 @@
+"""Training recipes for dense networks on Keras 3."""
+
+from keras_recipes import callbacks, guide, layers, optimizers, schedules
+from keras_recipes.guide import recommend
+from keras_recipes.models import build_default_dnn, build_self_normalizing_dnn
+from keras_recipes.optimizers import make_optimizer
+from keras_recipes.schedules import make_schedule
+from keras_recipes.training import fit
+from keras_recipes.version import __version__
+
+__all__ = [
+    "__version__",
+    "build_default_dnn",
+    "build_self_normalizing_dnn",
+    "callbacks",
+    "fit",
+    "guide",
+    "layers",
+    "make_optimizer",
+    "make_schedule",
+    "optimizers",
+    "recommend",
+    "schedules",
+]

@@ -1,0 +1,220 @@
+"""The parts that the builders put together: input, hidden layers, output."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_recipes.checks import check_choice, check_instance, check_integer
+from keras_recipes.guide import initializer_for
+from keras_recipes.layers import MCAlphaDropout, MCDropout, RReLU
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the kind of a task sets: the output's activation, the loss and the metrics."""
+
+    activation: str
+    loss: str
+    metrics: list[str]
+
+
+TASKS = {
+    "regression": Task("linear", "mean_squared_error", ["root_mean_squared_error"]),
+    "binary": Task("sigmoid", "binary_crossentropy", ["accuracy"]),
+    "multiclass": Task("softmax", "sparse_categorical_crossentropy", ["accuracy"]),
+    "multilabel": Task("sigmoid", "binary_crossentropy", ["binary_accuracy"]),
+}
+
+ACTIVATION_LAYERS = {"leaky_relu": layers.LeakyReLU, "prelu": layers.PReLU, "rrelu": RReLU}
+
+# (alpha, stays on at inference) -> layer
+DROPOUT_LAYERS = {
+    (False, False): ("dropout", layers.Dropout),
+    (False, True): ("mc_dropout", MCDropout),
+    (True, False): ("alpha_dropout", layers.AlphaDropout),
+    (True, True): ("mc_alpha_dropout", MCAlphaDropout),
+}
+
+
+class Seeds:
+    """Independent seeds for the parts of a model, drawn from one; None for None."""
+
+    def __init__(self, seed: int | None) -> None:
+        if seed is not None:
+            check_integer("seed", seed, "[0, inf)", "For weights that differ each time pass None.")
+        self._generator = None if seed is None else np.random.default_rng(seed)
+
+    def draw(self) -> int | None:
+        return None if self._generator is None else int(self._generator.integers(2**31))
+
+    def initializer(self, identifier: Any) -> Any:
+        """A new initializer with a seed of its own, whatever `identifier` was seeded with."""
+        initializer = keras.initializers.get(identifier)
+        if not isinstance(initializer, keras.Initializer):
+            return initializer
+        config = initializer.get_config()
+        if "seed" in config and not isinstance(config["seed"], dict):
+            config["seed"] = self.draw() if self._generator else config["seed"]
+        return type(initializer).from_config(config)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What all hidden layers of a network have in common."""
+
+    activation: str
+    kernel_initializer: Any
+    batch_norm: bool
+    batch_norm_position: str
+    batch_norm_momentum: float
+    dropout: float
+    alpha_dropout: bool
+    mc_dropout: bool
+    regularizer: keras.Regularizer | None
+    constraint: keras.constraints.Constraint | None
+
+    def __call__(self, x: Any, name: str, units: int, seeds: Seeds) -> Any:
+        norm_first = self.batch_norm and self.batch_norm_position == "before"
+        inline = not norm_first and self.activation not in ACTIVATION_LAYERS
+        x = layers.Dense(
+            units,
+            activation=self.activation if inline else None,
+            use_bias=not norm_first,  # the shift of batch normalization takes its place
+            kernel_initializer=seeds.initializer(self.kernel_initializer),
+            kernel_regularizer=self.regularizer,
+            kernel_constraint=self.constraint,
+            name=name,
+        )(x)
+        if norm_first:
+            x = self._batch_norm(name)(x)
+        if not inline:
+            x = self._activation(name, seeds)(x)
+        if self.batch_norm and not norm_first:
+            x = self._batch_norm(name)(x)
+        if self.dropout > 0:
+            kind, layer = DROPOUT_LAYERS[self.alpha_dropout, self.mc_dropout]
+            x = layer(self.dropout, seed=seeds.draw(), name=f"{name}_{kind}")(x)
+        return x
+
+    def _batch_norm(self, name: str) -> keras.Layer:
+        return layers.BatchNormalization(
+            momentum=self.batch_norm_momentum, name=f"{name}_batch_norm"
+        )
+
+    def _activation(self, name: str, seeds: Seeds) -> keras.Layer:
+        name = f"{name}_{self.activation}"
+        layer = ACTIVATION_LAYERS.get(self.activation)
+        if layer is None:
+            return layers.Activation(self.activation, name=name)
+        return layer(seed=seeds.draw(), name=name) if layer is RReLU else layer(name=name)
+
+
+def standardize(adapt_to: Any, input_shape: tuple[int, ...]) -> keras.Layer:
+    """Returns a `Normalization` layer that has learnt its mean and variance from data.
+
+    A feature that does not vary in the data keeps its scale: dividing by its standard deviation
+    would blow up the first new value.
+    """
+    if not _is_dataset(adapt_to):
+        adapt_to = np.asarray(adapt_to)
+        if (
+            adapt_to.dtype.kind not in "biuf"
+            or adapt_to.shape[1:] != input_shape
+            or not len(adapt_to)
+        ):
+            expected = ", ".join(["n", *map(str, input_shape)])
+            raise ValueError(
+                f"`adapt_to` must be numbers of shape ({expected}), n > 0. Received: "
+                f"shape={adapt_to.shape}, dtype={adapt_to.dtype}. Pass the training inputs."
+            )
+    # In the variables' precision: half precision cannot hold inputs beyond 65504.
+    layer = layers.Normalization(name="normalization", dtype=full_precision())
+    layer.adapt(adapt_to)
+    mean, variance, count = layer.get_weights()
+    if not (np.isfinite(mean).all() and np.isfinite(variance).all()):
+        bad = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(variance)))
+        raise ValueError(
+            "`adapt_to` must be finite. Received: NaN or infinity in the features "
+            f"{bad[:10].tolist()} (of the last axis). Impute or drop them."
+        )
+    constant = np.sqrt(variance) <= 1e-6 * np.abs(mean)
+    layer.set_weights([mean, np.where(constant, 1.0, variance), count])
+    layer.finalize_state()
+    return layer
+
+
+def full_precision() -> str:
+    """The dtype of the variables under the global policy, float32 under mixed_float16."""
+    return keras.config.dtype_policy().variable_dtype
+
+
+def _is_dataset(data: Any) -> bool:
+    return isinstance(data, keras.utils.PyDataset) or hasattr(data, "element_spec")
+
+
+def build_stack(
+    input_shape: Any,
+    n_outputs: int,
+    task: str,
+    hidden_units: Sequence[int],
+    hidden: Hidden,
+    adapt_to: Any,
+    seed: int | None,
+    name: str,
+) -> keras.Model:
+    """Returns the model, not compiled: input, hidden layers, output."""
+    shape = _check_shape(input_shape)
+    n_outputs = _check_outputs(n_outputs, check_choice("task", task, TASKS))
+    seeds = Seeds(seed)
+    x = inputs = keras.Input(shape, name="input")
+    if adapt_to is not None:
+        x = standardize(adapt_to, shape)(x)
+    if len(shape) != 1:
+        x = layers.Flatten(name="flatten")(x)
+    for index, units in enumerate(hidden_units, start=1):
+        x = hidden(x, f"hidden_{index}", units, seeds)
+    output = TASKS[task].activation
+    x = layers.Dense(
+        n_outputs,
+        activation=output,
+        kernel_initializer=seeds.initializer(initializer_for(output)),
+        kernel_regularizer=hidden.regularizer,
+        dtype=full_precision(),
+        name="output",
+    )(x)
+    return keras.Model(inputs, x, name=check_instance("name", name, str, "a string"))
+
+
+def _check_shape(input_shape: Any) -> tuple[int, ...]:
+    shape = input_shape if isinstance(input_shape, Sequence) else (input_shape,)
+    hint = "Pass the shape of one example, without the batch axis: (8,), or 8."
+    if not shape or isinstance(shape, str):
+        raise ValueError(
+            f"`input_shape` must have at least one axis. Received: input_shape={input_shape!r}. {hint}"
+        )
+    return tuple(check_integer("input_shape", axis, "[1, inf)", hint) for axis in shape)
+
+
+def _check_outputs(n_outputs: int, task: str) -> int:
+    interval = {"binary": "[1, 1]", "multiclass": "[2, inf)"}.get(task, "[1, inf)")
+    hint = {
+        "binary": 'It is one probability; for a column for each class choose task="multiclass".',
+        "multiclass": "It is the number of classes.",
+    }.get(task, "")
+    return check_integer("n_outputs", n_outputs, interval, hint)
+
+
+def check_widths(hidden_units: Any) -> list[int]:
+    """Returns the widths of the hidden layers as a list."""
+    hint = "For three layers of 100 units pass (100, 100, 100)."
+    check_instance("hidden_units", hidden_units, Sequence, "a sequence of widths", hint)
+    if not hidden_units:
+        raise ValueError(
+            "`hidden_units` must have at least one width. Received: "
+            f"hidden_units={hidden_units!r}. {hint}"
+        )
+    return [check_integer("hidden_units", units, "[1, inf)", hint) for units in hidden_units]

@@ -1,0 +1,218 @@
+"""The data of a training: arrays are checked and made ready, datasets pass."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import tree
+
+from keras_recipes.checks import check_number
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a training or a validation goes over.
+
+    Args:
+        x: Inputs, or a dataset that yields batches.
+        y: Targets, None with a dataset.
+        sample_weight: A weight for each example, or None.
+        batch_size: Examples a step, None with a dataset.
+        steps: Steps an epoch.
+    """
+
+    x: Any
+    y: Any
+    sample_weight: Any
+    batch_size: int | None
+    steps: int
+
+    @property
+    def as_validation_data(self) -> Any:
+        """As `keras.Model.fit` takes it."""
+        parts = (self.x, self.y, self.sample_weight)
+        return self.x if self.y is None else tuple(part for part in parts if part is not None)
+
+
+def prepare(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    validation_data: Any,
+    validation_split: float,
+    batch_size: int,
+) -> tuple[Examples, Examples | None]:
+    """Returns the examples to train and to validate on, checked against the model.
+
+    Raises:
+        TypeError: If an array does not hold numbers, or an argument does not go with a dataset.
+        ValueError: If lengths or shapes do not agree, a value is NaN or infinite, or a dataset does
+            not know its length.
+    """
+    check_number("validation_split", validation_split, "[0, 1)", "For a fifth pass 0.2.")
+    if validation_split and validation_data is not None:
+        raise ValueError(
+            "At most one of `validation_data` and `validation_split` may be given. Received: both. "
+            "Leave one out."
+        )
+    examples = _examples(model, x, y, sample_weight, batch_size, "")
+    if validation_split:
+        return _split(examples, validation_split)
+    if validation_data is None:
+        return examples, None
+    if not isinstance(validation_data, tuple | list):
+        validation_data = (validation_data,)
+    if not 1 <= len(validation_data) <= 3:
+        raise ValueError(
+            "`validation_data` must be (x, y), (x, y, sample_weight) or a dataset. Received: "
+            f"{len(validation_data)} parts."
+        )
+    parts = (*validation_data, None, None)[:3]
+    return examples, _examples(model, *parts, batch_size, "validation ")
+
+
+def _examples(
+    model: keras.Model, x: Any, y: Any, sample_weight: Any, batch_size: int, name: str
+) -> Examples:
+    if not is_dataset(x):
+        x, y, sample_weight = _check_arrays(model, x, y, sample_weight, name)
+        return Examples(x, y, sample_weight, batch_size, -(-_length(y) // batch_size))
+    if y is not None or sample_weight is not None:
+        raise TypeError(
+            f"{name}`y` and `sample_weight` must be None where `x` is a dataset. Received: "
+            f"{type(x).__name__} and more. Let the dataset yield (x, y) or (x, y, sample_weight)."
+        )
+    steps = int(x.cardinality()) if hasattr(x, "cardinality") else x.num_batches
+    if steps is None or steps < 1:
+        raise ValueError(
+            f"{name}`x` must know its number of batches, at least 1. Received: a "
+            f"{type(x).__name__} of {'unknown' if steps in (None, -2) else 'infinite or no'} length. "
+            "Use dataset.take(n), or dataset.apply(tf.data.experimental.assert_cardinality(n))."
+        )
+    return Examples(x, None, None, None, steps)
+
+
+def _split(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
+    if examples.batch_size is None:
+        raise ValueError(
+            "`validation_split` must be 0 where `x` is a dataset. Received: "
+            f"validation_split={fraction}. Pass a dataset as validation_data."
+        )
+    count = _length(examples.y)
+    kept = int(count * (1 - fraction))
+    if not 0 < kept < count:
+        raise ValueError(
+            f"`validation_split` must leave examples on both sides. Received: "
+            f"validation_split={fraction} of {count} examples."
+        )
+    return _part(examples, slice(kept)), _part(examples, slice(kept, None))
+
+
+def _part(examples: Examples, rows: slice) -> Examples:
+    x, y, weight = tree.map_structure(
+        lambda array: None if array is None else array[rows],
+        (examples.x, examples.y, examples.sample_weight),
+        none_is_leaf=True,
+    )
+    return Examples(x, y, weight, examples.batch_size, -(-_length(y) // examples.batch_size))
+
+
+def is_dataset(data: Any) -> bool:
+    """Whether `data` makes its own batches: a `tf.data.Dataset` or a `PyDataset`."""
+    return isinstance(data, keras.utils.PyDataset) or hasattr(data, "element_spec")
+
+
+def _check_arrays(
+    model: keras.Model, x: Any, y: Any, sample_weight: Any, name: str
+) -> tuple[Any, Any, np.ndarray | None]:
+    if y is None:
+        raise ValueError(
+            f"{name}`y` must be given with arrays. Received: y=None. Pass the targets, or a dataset "
+            "that yields (x, y)."
+        )
+    x = _map(x, len(model.inputs), f"{name}`x`")
+    y = _map(y, len(model.outputs), f"{name}`y`")
+    if sample_weight is not None:
+        sample_weight = _numbers(sample_weight, f"{name}`sample_weight`")
+    given = {"x": x, "y": y, "sample_weight": sample_weight}
+    lengths = {key: _length(value) for key, value in given.items() if value is not None}
+    if len(set(lengths.values())) != 1 or 0 in lengths.values():
+        received = ", ".join(f"len({key})={length}" for key, length in lengths.items())
+        raise ValueError(
+            f"{name}`x` and `y` must have the same number of examples, at least 1. Received: "
+            f"{received}. Pass one target for each example."
+        )
+    _check_shape(model, x, name)
+    _check_labels(model, y, name)
+    return x, y, sample_weight
+
+
+def _length(data: Any) -> int:
+    """The number of examples; of several arrays the one that has the fewest."""
+    return min(len(array) for array in tree.flatten(data))
+
+
+def _map(data: Any, count: int, name: str) -> Any:
+    """Arrays of a model of one input (or output) or of several; a list may be either."""
+    if isinstance(data, dict) or (isinstance(data, list | tuple) and count > 1):
+        return tree.map_structure(lambda array: _numbers(array, name), data)
+    return _numbers(data, name)
+
+
+def _numbers(array: Any, name: str) -> np.ndarray:
+    array = np.asarray(array)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} must hold numbers. Received: dtype={array.dtype}. Encode text and categories, "
+            "as load_dataset does for a CSV."
+        )
+    if array.ndim == 0:
+        raise ValueError(f"{name} must have a batch axis. Received: a scalar. Pass an array.")
+    if array.dtype.kind == "f":
+        if not np.isfinite(array).all():
+            rows = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))
+            raise ValueError(
+                f"{name} must be finite. Received: NaN or infinity in {len(rows)} of {len(array)} "
+                f"rows, the first of them row {rows[0]}. Impute or drop them."
+            )
+        array = array.astype(keras.config.floatx(), copy=False)
+    return array
+
+
+def _check_shape(model: keras.Model, x: Any, name: str) -> None:
+    expected = getattr(model, "input_shape", None)
+    if not isinstance(expected, tuple) or not isinstance(x, np.ndarray):
+        return  # several inputs: Keras checks them by name
+    fits = len(expected) == x.ndim and all(
+        axis in (None, size) for axis, size in zip(expected[1:], x.shape[1:], strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"{name}`x` must have the shape (n, {', '.join(map(str, expected[1:]))}) that the model "
+            f"takes. Received: x of shape {x.shape}. Build the model with "
+            f"input_shape={x.shape[1:]}, or pass the features that it was built for."
+        )
+
+
+def _check_labels(model: keras.Model, y: Any, name: str) -> None:
+    loss = getattr(model, "loss", None)
+    loss = getattr(loss, "name", loss)
+    if not isinstance(y, np.ndarray) or not isinstance(model.output_shape, tuple):
+        return
+    top = {
+        "sparse_categorical_crossentropy": model.output_shape[-1] - 1,
+        "binary_crossentropy": 1,
+    }.get(loss if isinstance(loss, str) else "")
+    if top is not None and (y.min() < 0 or y.max() > top):
+        raise ValueError(
+            f"{name}`y` must hold labels from 0 to {top} for the loss {loss!r}. Received: values "
+            f"from {y.min()} to {y.max()}. Number the classes from 0, or build the model with more "
+            "outputs."
+        )
+    if loss == "sparse_categorical_crossentropy" and y.dtype.kind == "f" and (y % 1).any():
+        raise ValueError(
+            f"{name}`y` must hold whole numbers, the classes. Received: {y[y % 1 != 0][0]}. "
+            'For numbers to predict choose task="regression".'
+        )

@@ -1,0 +1,103 @@
+"""An optimizer by its name in the book."""
+
+from typing import Any
+
+import keras
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_recipes.checks import check_choice, check_number
+from keras_recipes.guide import LEARNING_RATES
+from keras_recipes.optimizers.momentum import SGD, Adam, AdamW, Nadam, ScheduledMomentum
+
+# name -> class, the argument that is its momentum (None: it has none), fixed arguments
+OPTIMIZERS: dict[str, tuple[type, str | None, dict[str, Any]]] = {
+    "sgd": (SGD, None, {}),
+    "momentum": (SGD, "momentum", {"momentum": 0.9}),
+    "nesterov": (SGD, "momentum", {"momentum": 0.9, "nesterov": True}),
+    "adagrad": (keras.optimizers.Adagrad, None, {}),
+    "rmsprop": (keras.optimizers.RMSprop, None, {}),
+    "adam": (Adam, "beta_1", {}),
+    "adamax": (keras.optimizers.Adamax, "beta_1", {}),
+    "nadam": (Nadam, "beta_1", {}),
+    "adamw": (AdamW, "beta_1", {}),
+}
+
+
+def make_optimizer(
+    name: str,
+    learning_rate: Any = None,
+    *,
+    momentum: Any = None,
+    clipvalue: float | None = None,
+    clipnorm: float | None = None,
+    global_clipnorm: float | None = None,
+    weight_decay: float | None = None,
+) -> keras.Optimizer:
+    """Returns an optimizer by its name in the book, with its gradients clipped if asked.
+
+    Args:
+        name: `"sgd"`, `"momentum"`, `"nesterov"`, `"adagrad"`, `"rmsprop"`, `"adam"`, `"adamax"`,
+            `"nadam"` or `"adamw"`.
+        learning_rate: A number > 0 or a schedule; None for Keras's default.
+        momentum: A number in [0, 1), or a schedule, for SGD's momentum or the `beta_1` of the Adam
+            family; None for 0.9. Adamax takes no schedule; sgd, adagrad and rmsprop no momentum.
+        clipvalue: Bound, > 0, on each component of the gradient, which may turn it.
+        clipnorm: Bound, > 0, on the norm of each variable's gradient, which keeps its direction.
+        global_clipnorm: Bound, > 0, on the norm of all gradients together. At most one of the three.
+        weight_decay: Decoupled weight decay, >= 0, times the learning rate, a step; None for the
+            optimizer's own: 0.004 for adamw, else 0.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range, or the optimizer does not have it.
+
+    Example:
+        >>> optimizer = make_optimizer("nesterov", 0.02, momentum=0.95, clipnorm=1.0)
+
+    Reference: Geron, *Hands-On Machine Learning*, 2nd ed., chapter 11 (2019), Faster Optimizers.
+    """
+    check_choice("name", name, OPTIMIZERS)
+    clips = {"clipvalue": clipvalue, "clipnorm": clipnorm, "global_clipnorm": global_clipnorm}
+    clips = {
+        clip: check_number(clip, bound, "(0, inf)", "For no clipping pass None.")
+        for clip, bound in clips.items()
+        if bound is not None
+    }
+    if len(clips) > 1:
+        raise ValueError(
+            "At most one of `clipvalue`, `clipnorm` and `global_clipnorm` may be given. Received: "
+            f"{', '.join(f'{clip}={bound}' for clip, bound in clips.items())}. Keep one."
+        )
+    optimizer, momentum_argument, arguments = OPTIMIZERS[name]
+    arguments = {**arguments, **clips, "learning_rate": _check_rate(name, learning_rate)}
+    if weight_decay is not None:
+        arguments["weight_decay"] = check_number("weight_decay", weight_decay, "[0, inf)")
+    if momentum is not None:
+        arguments[momentum_argument] = _check_momentum(name, momentum)
+    return optimizer(**arguments)
+
+
+def _check_rate(name: str, learning_rate: Any) -> Any:
+    if learning_rate is None:
+        return LEARNING_RATES[name]
+    if isinstance(learning_rate, LearningRateSchedule):
+        return learning_rate
+    return check_number("learning_rate", learning_rate, "(0, inf)", "Or pass a schedule.")
+
+
+def _check_momentum(name: str, momentum: Any) -> Any:
+    optimizer, momentum_argument, _ = OPTIMIZERS[name]
+    if momentum_argument is None:
+        able = ", ".join(repr(key) for key, (_, argument, _) in OPTIMIZERS.items() if argument)
+        raise ValueError(
+            f"`momentum` must be None for {name!r}, which has none. Received: momentum={momentum!r}. "
+            f"Optimizers with momentum are {able}."
+        )
+    if isinstance(momentum, LearningRateSchedule):
+        if not issubclass(optimizer, ScheduledMomentum):
+            raise ValueError(
+                f"`momentum` must be a number for {name!r}. Received: momentum={momentum!r}. "
+                "For a schedule choose adam, nadam or adamw."
+            )
+        return momentum
+    return check_number("momentum", momentum, "[0, 1)", "The usual values are 0.9 and 0.95.")

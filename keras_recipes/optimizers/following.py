@@ -1,0 +1,60 @@
+"""Schedules put into an optimizer that is compiled already, and taken out again."""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_recipes.optimizers.momentum import ScheduledMomentum
+
+
+def innermost(optimizer: Any) -> Any:
+    """The optimizer that takes the steps: mixed precision wraps it to scale the loss."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def can_follow_momentum(optimizer: Any) -> bool:
+    """Whether the momentum of an optimizer can follow a schedule.
+
+    Args:
+        optimizer: A Keras optimizer, wrapped for mixed precision or not.
+    """
+    optimizer = innermost(optimizer)
+    return isinstance(optimizer, ScheduledMomentum) and optimizer._momentum != 0
+
+
+def follow(
+    optimizer: Any,
+    learning_rate: LearningRateSchedule,
+    momentum: LearningRateSchedule | None = None,
+) -> Callable[[], None]:
+    """Makes a compiled optimizer follow schedules.
+
+    A train function that was traced before has the old values in it: call
+    `model.make_train_function(force=True)` after `follow`, and again after undoing it.
+
+    Args:
+        optimizer: A Keras optimizer, wrapped for mixed precision or not.
+        learning_rate: Schedule for the learning rate.
+        momentum: Schedule for the momentum; needs `can_follow_momentum(optimizer)`.
+
+    Returns:
+        A function that undoes it: the optimizer is as it was compiled, its state as trained.
+    """
+    optimizer = innermost(optimizer)
+    compiled_rate, compiled_momentum = optimizer._learning_rate, None
+    place = [variable is compiled_rate for variable in optimizer._variables]
+    optimizer.learning_rate = learning_rate
+    if momentum is not None:
+        compiled_momentum = optimizer._momentum
+        optimizer.momentum = momentum
+
+    def undo() -> None:
+        optimizer._learning_rate = compiled_rate
+        if any(place):
+            # The rate's variable is tracked again as the last one; saved optimizers go by order.
+            optimizer._variables.insert(place.index(True), optimizer._variables.pop())
+        if momentum is not None:
+            optimizer.momentum = compiled_momentum
+
+    return undo

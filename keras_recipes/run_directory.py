@@ -1,0 +1,106 @@
+"""The directory of one training run: what lies where, and whether it is the same run again."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_recipes.checkpoints import remove_checkpoints, write_atomically
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Paths and settings of a run.
+
+    Args:
+        path: The directory; it is made if need be.
+    """
+
+    path: Path
+
+    @property
+    def logs(self) -> Path:
+        """TensorBoard's event files."""
+        return self.path / "logs"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What a killed run goes on from."""
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """The best model, written when training ends."""
+        return self.path / "model.keras"
+
+    @property
+    def settings(self) -> Path:
+        """The arguments of `fit`, as JSON."""
+        return self.path / "run.json"
+
+    def prepare(self, settings: dict[str, Any], resume: str) -> None:
+        """Makes the directory ready to start the run, or to go on with it.
+
+        Args:
+            settings: What must be the same for the run to go on.
+            resume: `"auto"`, `"never"` or `"must"`, as in `fit`.
+
+        Raises:
+            ValueError: If there is a run with other settings, or none where one must be.
+            OSError: If the directory cannot be written.
+        """
+        if resume == "never":
+            self._clear()
+        before = self._read_settings()
+        if before is None and resume == "must":
+            raise ValueError(
+                f'`run_dir` must hold a run for resume="must". Received: run_dir={str(self.path)!r}, '
+                'where there is none. To start one pass resume="auto".'
+            )
+        if before is not None:
+            self._compare(before, settings)
+        self._make()
+        if before is None:
+            write_atomically(self.settings, (json.dumps(settings, indent=2) + "\n").encode())
+
+    def save_model(self, model: keras.Model) -> None:
+        """Saves the model under its name in one move."""
+        beside = self.path / ".model.keras"  # Keras goes by the ending
+        model.save(beside)
+        beside.replace(self.model)
+
+    def _read_settings(self) -> dict[str, Any] | None:
+        return json.loads(self.settings.read_text()) if self.settings.exists() else None
+
+    def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+        changed = [
+            f"{name}: {before.get(name)!r} before, {now.get(name)!r} now"
+            for name in {**before, **now}
+            if before.get(name) != now.get(name)
+        ]
+        if changed:
+            raise ValueError(
+                "The arguments must be those of the run that is to go on. Received: "
+                f"{'; '.join(changed)}. Call with the arguments that are in {self.settings}, choose "
+                'another run_dir, or start anew with resume="never".'
+            )
+
+    def _make(self) -> None:
+        try:
+            for directory in (self.logs, self.checkpoints):
+                directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"`run_dir` must be a directory that can be written ({error.strerror}). Received: "
+                f"run_dir={str(self.path)!r}. Choose another one",
+            ) from error
+
+    def _clear(self) -> None:
+        remove_checkpoints(self.checkpoints)
+        shutil.rmtree(self.logs, ignore_errors=True)
+        for path in (self.model, self.settings):
+            path.unlink(missing_ok=True)

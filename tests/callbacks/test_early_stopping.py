@@ -1,0 +1,58 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_recipes import build_default_dnn
+from keras_recipes.callbacks import EarlyStopping
+
+X = np.ones((8, 2), "float32")
+
+
+class Losses(keras.callbacks.Callback):
+    """Puts given validation losses into the logs, and marks the epoch in a weight."""
+
+    def __init__(self, losses):
+        super().__init__()
+        self.losses = losses
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_loss"] = self.losses[epoch]
+        self.model.get_layer("output").bias.assign([float(epoch)])
+
+
+def run(callback, losses):
+    model = build_default_dnn(2, hidden_units=(2,))
+    history = model.fit(
+        X, X[:, 0], epochs=len(losses), verbose=0, callbacks=[Losses(losses), callback]
+    )
+    return len(history.epoch), float(model.get_layer("output").bias[0])
+
+
+@pytest.mark.parametrize("patience", [1, 2, 3])
+def test_it_stops_and_restores_as_keras_does(patience):
+    losses = [3, 2, 2.5, 2.4, 2.3, 1, 1, 1, 1, 1]
+    theirs = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
+    assert run(EarlyStopping(patience), losses) == run(theirs, losses)
+
+
+@pytest.mark.parametrize(("start", "epochs"), [(0, 3), (1, 3), (2, 4), (4, 6), (6, 8), (9, 8)])
+def test_epochs_before_the_start_do_not_count(start, epochs):
+    losses = [1, 2, 2, 2, 2, 2, 2, 2]
+    assert run(EarlyStopping(2, count_from_epoch=start), losses) == (epochs, 0.0)
+
+
+def test_the_best_weights_may_be_from_before_the_start():
+    assert run(EarlyStopping(1, count_from_epoch=3), [5, 1, 4, 3, 3]) == (4, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"patience": 0}, ValueError, "leave it out"),
+        ({"patience": 2.0}, TypeError, "`patience`"),
+        ({"count_from_epoch": -1}, ValueError, "`count_from_epoch`"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, error, match):
+    with pytest.raises(error, match=match):
+        EarlyStopping(**arguments)

@@ -1,0 +1,118 @@
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from keras_recipes import build_default_dnn
+from keras_recipes.arrays import prepare
+
+X = np.random.default_rng(0).normal(size=(50, 3))
+Y = X.sum(axis=1)
+REGRESSION = build_default_dnn(3, hidden_units=(4,))
+MULTICLASS = build_default_dnn(3, 4, "multiclass", hidden_units=(4,))
+BINARY = build_default_dnn(3, 1, "binary", hidden_units=(4,))
+
+
+def ready(x=X, y=Y, weight=None, validation_data=None, split=0.0, batch_size=8, model=REGRESSION):
+    return prepare(model, x, y, weight, validation_data, split, batch_size)
+
+
+def broken(value, row):
+    x = X.copy()
+    x[row, 1] = value
+    return x
+
+
+def test_arrays_are_made_ready():
+    examples, validation = ready(X.tolist(), pd.Series(Y), np.ones(50), (X[:5], Y[:5]))
+    assert examples.x.dtype == examples.y.dtype == "float32"
+    assert (examples.steps, examples.batch_size) == (7, 8)
+    assert validation.steps == 1
+    assert len(validation.as_validation_data) == 2
+    assert ready(pd.DataFrame(X))[0].x.shape == (50, 3)
+    assert ready(validation_data=(X, Y, np.ones(50)))[1].sample_weight is not None
+
+
+def test_a_split_takes_the_last_examples():
+    examples, validation = ready(split=0.2, weight=np.arange(50.0))
+    np.testing.assert_allclose(examples.y, Y[:40], rtol=1e-6)
+    np.testing.assert_allclose(validation.y, Y[40:], rtol=1e-6)
+    np.testing.assert_array_equal(validation.sample_weight, np.arange(40, 50))
+    assert (examples.steps, validation.steps) == (5, 2)
+
+
+def test_datasets_pass_as_they_are():
+    data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return X[:8], Y[:8]
+
+    assert ready(data, None)[0].x is data
+    assert ready(data, None)[0].steps == 7
+    assert ready(Batches(), None, validation_data=data)[0].steps == 3
+    assert ready(data, None, validation_data=data)[1].as_validation_data is data
+
+
+def test_several_inputs_go_by_their_names():
+    inputs = {name: keras.Input((1,), name=name) for name in "ab"}
+    model = keras.Model(
+        inputs, keras.layers.Dense(1)(keras.layers.concatenate(list(inputs.values())))
+    )
+    model.compile("sgd", "mse")
+    examples, _ = ready({"a": X[:, :1], "b": X[:, 1:2]}, model=model)
+    assert set(examples.x) == {"a", "b"}
+    with pytest.raises(ValueError, match=r"len\(x\)=49"):
+        ready({"a": X[:, :1], "b": X[:49, 1:2]}, model=model)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"x": broken(np.nan, 7)}, ValueError, r"`x` must be finite.* 1 of 50 .*row 7"),
+        ({"x": broken(np.inf, 0)}, ValueError, "`x` must be finite"),
+        ({"y": np.where(Y > 0, Y, np.nan)}, ValueError, "`y` must be finite"),
+        ({"weight": np.full(50, np.nan)}, ValueError, "`sample_weight` must be finite"),
+        ({"y": Y[:49]}, ValueError, r"Received: len\(x\)=50, len\(y\)=49"),
+        ({"weight": np.ones(3)}, ValueError, r"len\(sample_weight\)=3"),
+        ({"x": X[:0], "y": Y[:0]}, ValueError, "at least 1"),
+        ({"y": None}, ValueError, "`y` must be given"),
+        ({"x": X[:, :2]}, ValueError, r"\(n, 3\) that the model takes.*\(50, 2\)"),
+        ({"x": X[:, 0]}, ValueError, r"Received: x of shape \(50,\)"),
+        ({"x": X.astype(str)}, TypeError, "`x` must hold numbers"),
+        ({"x": 3.0}, ValueError, "a scalar"),
+        ({"y": np.full(50, 4), "model": MULTICLASS}, ValueError, "labels from 0 to 3"),
+        ({"y": np.full(50, -1), "model": MULTICLASS}, ValueError, "Number the classes from 0"),
+        ({"y": np.full(50, 1.5), "model": MULTICLASS}, ValueError, "whole numbers"),
+        ({"y": np.full(50, 2), "model": BINARY}, ValueError, "labels from 0 to 1"),
+        ({"split": 1.0}, ValueError, "`validation_split`"),
+        ({"split": 0.5, "x": X[:1], "y": Y[:1]}, ValueError, "examples on both sides"),
+        ({"split": 0.2, "validation_data": (X, Y)}, ValueError, "At most one"),
+        ({"validation_data": ()}, ValueError, "0 parts"),
+        ({"validation_data": (X[:, :2], Y)}, ValueError, "validation `x` must have the shape"),
+        ({"validation_data": (X, Y[:3])}, ValueError, "validation `x` and `y`"),
+    ],
+)
+def test_bad_data_is_refused(arguments, error, match):
+    with pytest.raises(error, match=match):
+        ready(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "error", "match"),
+    [
+        (lambda data: data.repeat(), {}, ValueError, "infinite"),
+        (lambda data: data.filter(lambda x, y: True), {}, ValueError, "assert_cardinality"),
+        (lambda data: data.take(0), {}, ValueError, "at least 1"),
+        (lambda data: data, {"y": Y}, TypeError, "Let the dataset yield"),
+        (lambda data: data, {"split": 0.2}, ValueError, "a dataset as validation_data"),
+    ],
+)
+def test_bad_datasets_are_refused(change, arguments, error, match):
+    data = change(tf.data.Dataset.from_tensor_slices((X, Y)).batch(8))
+    with pytest.raises(error, match=match):
+        ready(data, **{"y": None, **arguments})

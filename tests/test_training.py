@@ -1,0 +1,252 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_recipes as kr
+from keras_recipes.schedules import OneCycle
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 4)).astype("float32")
+Y = X[:, 0] * 2 + X[:, 1]
+
+
+def build(**keywords):
+    return kr.build_default_dnn(4, hidden_units=(8,), seed=1, **keywords)
+
+
+def fit(model=None, x=X, y=Y, **keywords):
+    model = model or build()
+    keywords = {"validation_split": 0.25, "epochs": 3, "verbose": 0, "seed": 1, **keywords}
+    return model, kr.fit(model, x, y, **keywords)
+
+
+def weights(model):
+    return np.concatenate([np.ravel(weight) for weight in model.get_weights()])
+
+
+def test_it_trains_with_one_cycle():
+    model, history = fit(epochs=8)
+    assert history.history["val_loss"][-1] < 0.2 * history.history["val_loss"][0]
+    expected = OneCycle(kr.guide.MAX_LEARNING_RATES["momentum"], 8 * 5)
+    rates = [float(expected(5 * epoch + 4)) for epoch in range(8)]
+    assert history.history["learning_rate"] == pytest.approx(rates)
+    assert min(history.history["momentum"]) < 0.9
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 3, "auto"])
+def test_steps_per_execution_changes_the_speed_alone(steps_per_execution):
+    one, _ = fit(steps_per_execution=1)
+    model, _ = fit(steps_per_execution=steps_per_execution)
+    np.testing.assert_allclose(weights(model), weights(one), rtol=1e-4, atol=1e-6)
+    assert model.steps_per_execution == 1
+
+
+def test_the_model_ends_with_the_weights_of_its_best_epoch():
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.get_layer("output").bias.assign([100.0])
+
+    model, history = fit(schedule=None, callbacks=[Spoil()])
+    assert np.argmin(history.history["val_loss"]) == 1
+    best = min(history.history["val_loss"])
+    assert model.evaluate(X[150:], Y[150:], verbose=0)[0] == pytest.approx(best, rel=1e-4)
+
+
+def test_early_stopping_under_one_cycle_waits_for_the_peak():
+    noise = RNG.normal(size=200)
+    _, history = fit(y=noise, epochs=30, early_stopping=1, max_learning_rate=0.3)
+    assert 14 < len(history.epoch) < 30
+    _, history = fit(y=noise, epochs=30, early_stopping=1, schedule="constant")
+    assert len(history.epoch) < 14
+    _, history = fit(y=noise, epochs=16, early_stopping=None, schedule="constant")
+    assert len(history.epoch) == 16
+
+
+@pytest.mark.parametrize("schedule", ["constant", "power", "exponential", "piecewise"])
+def test_other_schedules_by_name(schedule):
+    _, history = fit(schedule=schedule, max_learning_rate=0.02)
+    expected = kr.make_schedule(schedule, 0.02, 15)
+    assert history.history["learning_rate"] == pytest.approx(
+        [float(expected(step)) for step in (4, 9, 14)]
+    )
+
+
+def test_performance_scheduling_starts_from_the_rate_and_lowers_it():
+    _, history = fit(
+        y=RNG.normal(size=200), epochs=14, schedule="performance", max_learning_rate=0.02
+    )
+    assert history.history["learning_rate"][0] == pytest.approx(0.02)
+    assert history.history["learning_rate"][-1] < 0.011
+
+
+def test_no_schedule_leaves_the_optimizer_as_compiled():
+    ours, history = fit(schedule=None, early_stopping=None, validation_split=0.0)
+    assert "learning_rate" not in history.history
+    plain = build()
+    keras.utils.set_random_seed(1)
+    plain.fit(X, Y, epochs=3, verbose=0)
+    np.testing.assert_allclose(weights(ours), weights(plain), rtol=1e-4, atol=1e-6)
+
+
+def test_datasets_and_sample_weights():
+    data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(20)
+    model = build()
+    history = kr.fit(model, data, validation_data=data, epochs=2, verbose=0)
+    assert int(model.optimizer.iterations) == 20
+    assert len(history.history["val_loss"]) == 2
+    only_first_half = np.repeat([1.0, 0.0], 100)
+    wrong = np.where(only_first_half, Y, -100)
+    model, _ = fit(y=wrong, sample_weight=only_first_half, epochs=20, validation_split=0.0)
+    assert model.evaluate(X, Y, verbose=0)[0] < 1
+
+
+def test_callbacks_of_the_user_see_every_epoch():
+    seen = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs))
+    _, history = fit(callbacks=[callback])
+    assert [log["val_loss"] for log in seen] == history.history["val_loss"]
+
+
+def test_the_run_directory_has_what_it_should(tmp_path):
+    model, history = fit(run_dir=tmp_path / "a" / "run")
+    run = tmp_path / "a" / "run"
+    assert sorted(os.listdir(run)) == ["checkpoints", "logs", "model.keras", "run.json"]
+    best = keras.models.load_model(run / "model.keras")
+    np.testing.assert_array_equal(weights(best), weights(model))
+    settings = json.loads((run / "run.json").read_text())
+    assert (settings["epochs"], settings["schedule"], settings["seed"]) == (3, "1cycle", 1)
+    events = tf.data.TFRecordDataset([str(path) for path in (run / "logs").rglob("events*")])
+    tags = {
+        value.tag
+        for record in events
+        for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value
+    }
+    assert {"epoch_loss", "epoch_learning_rate", "epoch_momentum"} <= tags
+    best.fit(X, Y, verbose=0)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    model, history = fit(run_dir=tmp_path)
+    again, repeated = fit(run_dir=tmp_path)
+    assert repeated.history == history.history
+    assert int(again.optimizer.iterations) == int(model.optimizer.iterations)
+    np.testing.assert_array_equal(weights(again), weights(model))
+
+
+@pytest.mark.parametrize("schedule", ["1cycle", "performance"])
+def test_an_interrupted_run_goes_on_from_its_last_epoch(tmp_path, schedule):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 4:
+                raise KeyboardInterrupt
+
+    arguments = {"epochs": 8, "run_dir": tmp_path, "schedule": schedule, "resume": "auto"}
+    with pytest.raises(KeyboardInterrupt):
+        fit(callbacks=[Interrupt()], **arguments)
+    model, history = fit(**arguments)
+    assert len(history.history["val_loss"]) == 8
+    assert int(model.optimizer.iterations) == 40
+    if schedule == "1cycle":
+        _, whole = fit(epochs=8)
+        assert history.history["learning_rate"] == pytest.approx(whole.history["learning_rate"])
+    best = min(history.history["val_loss"])
+    assert model.evaluate(X[150:], Y[150:], verbose=0)[0] == pytest.approx(best, rel=1e-4)
+
+
+SCRIPT = """
+import sys, time, keras, numpy as np, keras_recipes as kr
+class Slow(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        print(epoch, flush=True)
+        time.sleep(0.3)
+rng = np.random.default_rng(0)
+x = rng.normal(size=(200, 4)).astype("float32")
+model = kr.build_default_dnn(4, hidden_units=(8,), seed=1)
+kr.fit(model, x, x[:, 0] * 2 + x[:, 1], validation_split=0.25, epochs=8, seed=1, verbose=0,
+       run_dir=sys.argv[1], callbacks=[Slow()])
+"""
+
+
+def test_a_killed_run_goes_on(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    while process.stdout.readline().strip() != "3":
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert not (tmp_path / "model.keras").exists()
+    model, history = fit(epochs=8, run_dir=tmp_path)
+    assert len(history.history["loss"]) == 8
+    assert int(model.optimizer.iterations) == 40
+    assert (tmp_path / "model.keras").exists()
+
+
+def test_changed_arguments_are_named(tmp_path):
+    fit(run_dir=tmp_path)
+    with pytest.raises(ValueError, match=r"epochs: 3 before, 4 now; batch_size: 32 before, 16 now"):
+        fit(run_dir=tmp_path, epochs=4, batch_size=16)
+    _, history = fit(run_dir=tmp_path, epochs=4, resume="never")
+    assert len(history.epoch) == 4
+
+
+def test_resume_must_needs_a_run(tmp_path):
+    with pytest.raises(ValueError, match='resume="auto"'):
+        fit(run_dir=tmp_path / "none", resume="must")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_run_directory_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="`run_dir` must be a directory"):
+        fit(run_dir=tmp_path / "file")
+
+
+def test_nothing_is_written_when_the_data_are_bad(tmp_path):
+    with pytest.raises(ValueError, match="`x` must be finite"):
+        fit(x=np.where(X > 1, np.nan, X), run_dir=tmp_path / "run")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"model": "model"}, TypeError, "a keras.Model"),
+        ({"model": keras.Sequential([keras.layers.Dense(1)])}, ValueError, "must be compiled"),
+        ({"epochs": 0}, ValueError, "`epochs`"),
+        ({"epochs": 2.5}, TypeError, "`epochs`"),
+        ({"batch_size": 0}, ValueError, "`batch_size`"),
+        ({"schedule": "onecycle"}, ValueError, "Did you mean '1cycle'"),
+        ({"max_learning_rate": 0.0}, ValueError, "`max_learning_rate`"),
+        ({"schedule": None, "max_learning_rate": 0.1}, ValueError, "Compile the optimizer"),
+        ({"early_stopping": 0}, ValueError, "To train to the end pass None"),
+        ({"resume": True}, TypeError, "`resume`"),
+        ({"resume": "maybe"}, ValueError, "`resume`"),
+        ({"steps_per_execution": 0}, ValueError, "`steps_per_execution`"),
+        ({"steps_per_execution": "many"}, TypeError, 'Or pass "auto"'),
+        ({"seed": -1}, ValueError, "`seed`"),
+        ({"validation_split": 2}, ValueError, "`validation_split`"),
+        ({"run_dir": 3}, TypeError, "`run_dir`"),
+        ({"callbacks": [print]}, TypeError, "`callbacks`"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, error, match):
+    with pytest.raises(error, match=match):
+        fit(**arguments)
+
+
+def test_an_optimizer_without_a_known_peak_needs_one():
+    model = build(optimizer=keras.optimizers.Lion())
+    with pytest.raises(ValueError, match="`max_learning_rate` must be given for Lion"):
+        fit(model)
