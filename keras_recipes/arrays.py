@@ -59,7 +59,7 @@ def prepare(
         )
     examples = _examples(model, x, y, sample_weight, batch_size, "")
     if validation_split:
-        return _split(examples, validation_split)
+        return _split(examples, validation_split, batch_size)
     if validation_data is None:
         return examples, None
     if not isinstance(validation_data, tuple | list):
@@ -69,8 +69,8 @@ def prepare(
             "`validation_data` must be (x, y), (x, y, sample_weight) or a dataset. Received: "
             f"{len(validation_data)} parts."
         )
-    parts = (*validation_data, None, None)[:3]
-    return examples, _examples(model, *parts, batch_size, "validation ")
+    x, y, sample_weight = (*validation_data, None, None)[:3]
+    return examples, _examples(model, x, y, sample_weight, batch_size, "validation ")
 
 
 def _examples(
@@ -78,7 +78,7 @@ def _examples(
 ) -> Examples:
     if not is_dataset(x):
         x, y, sample_weight = _check_arrays(model, x, y, sample_weight, name)
-        return Examples(x, y, sample_weight, batch_size, -(-_length(y) // batch_size))
+        return Examples(x, y, sample_weight, batch_size, _steps(y, batch_size))
     if y is not None or sample_weight is not None:
         raise TypeError(
             f"{name}`y` and `sample_weight` must be None where `x` is a dataset. Received: "
@@ -94,7 +94,7 @@ def _examples(
     return Examples(x, None, None, None, steps)
 
 
-def _split(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
+def _split(examples: Examples, fraction: float, batch_size: int) -> tuple[Examples, Examples]:
     if examples.batch_size is None:
         raise ValueError(
             "`validation_split` must be 0 where `x` is a dataset. Received: "
@@ -107,16 +107,17 @@ def _split(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
             f"`validation_split` must leave examples on both sides. Received: "
             f"validation_split={fraction} of {count} examples."
         )
-    return _part(examples, slice(kept)), _part(examples, slice(kept, None))
+
+    def part(rows: slice) -> Examples:
+        whole = (examples.x, examples.y, examples.sample_weight)
+        x, y, weight = tree.map_structure(lambda a: None if a is None else a[rows], whole)
+        return Examples(x, y, weight, batch_size, _steps(y, batch_size))
+
+    return part(slice(kept)), part(slice(kept, None))
 
 
-def _part(examples: Examples, rows: slice) -> Examples:
-    x, y, weight = tree.map_structure(
-        lambda array: None if array is None else array[rows],
-        (examples.x, examples.y, examples.sample_weight),
-        none_is_leaf=True,
-    )
-    return Examples(x, y, weight, examples.batch_size, -(-_length(y) // examples.batch_size))
+def _steps(y: Any, batch_size: int) -> int:
+    return -(-_length(y) // batch_size)
 
 
 def is_dataset(data: Any) -> bool:

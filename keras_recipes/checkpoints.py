@@ -58,8 +58,9 @@ def save_checkpoint(directory: Path, number: int, checkpoint: Checkpoint) -> Non
         OSError: If it cannot be written; the checkpoints before it stay.
     """
     body = io.BytesIO()
-    state = np.frombuffer(json.dumps(checkpoint.state).encode(), np.uint8)
-    np.savez(body, **{"state": state, **{f"array:{k}": v for k, v in checkpoint.arrays.items()}})
+    entries: dict[str, Any] = {f"array:{k}": v for k, v in checkpoint.arrays.items()}
+    entries["state"] = np.frombuffer(json.dumps(checkpoint.state).encode(), np.uint8)
+    np.savez(body, **entries)
     content = body.getvalue()
     digest = hashlib.sha256(content).digest()
     write_atomically(directory / f"step-{number:012d}.ckpt", MAGIC + digest + content)

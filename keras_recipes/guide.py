@@ -52,7 +52,7 @@ LEARNING_RATES = {
 # The peak of 1cycle where none is given, five to ten times the rate that is good when constant.
 MAX_LEARNING_RATES = {
     "sgd": 0.3,
-    "momentum": 0.05,
+    "momentum": 0.03,
     "adagrad": 0.05,
     "rmsprop": 0.005,
     "adam": 0.005,

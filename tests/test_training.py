@@ -118,7 +118,7 @@ def test_callbacks_of_the_user_see_every_epoch():
 
 
 def test_the_run_directory_has_what_it_should(tmp_path):
-    model, history = fit(run_dir=tmp_path / "a" / "run")
+    model, _ = fit(run_dir=tmp_path / "a" / "run")
     run = tmp_path / "a" / "run"
     assert sorted(os.listdir(run)) == ["checkpoints", "logs", "model.keras", "run.json"]
     best = keras.models.load_model(run / "model.keras")

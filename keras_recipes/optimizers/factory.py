@@ -68,12 +68,13 @@ def make_optimizer(
             "At most one of `clipvalue`, `clipnorm` and `global_clipnorm` may be given. Received: "
             f"{', '.join(f'{clip}={bound}' for clip, bound in clips.items())}. Keep one."
         )
+    momentum = _check_momentum(name, momentum)
     optimizer, momentum_argument, arguments = OPTIMIZERS[name]
     arguments = {**arguments, **clips, "learning_rate": _check_rate(name, learning_rate)}
     if weight_decay is not None:
         arguments["weight_decay"] = check_number("weight_decay", weight_decay, "[0, inf)")
-    if momentum is not None:
-        arguments[momentum_argument] = _check_momentum(name, momentum)
+    if momentum is not None and momentum_argument is not None:
+        arguments[momentum_argument] = momentum
     return optimizer(**arguments)
 
 
@@ -87,6 +88,8 @@ def _check_rate(name: str, learning_rate: Any) -> Any:
 
 def _check_momentum(name: str, momentum: Any) -> Any:
     optimizer, momentum_argument, _ = OPTIMIZERS[name]
+    if momentum is None:
+        return None
     if momentum_argument is None:
         able = ", ".join(repr(key) for key, (_, argument, _) in OPTIMIZERS.items() if argument)
         raise ValueError(

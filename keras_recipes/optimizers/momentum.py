@@ -14,8 +14,8 @@ from keras.optimizers.schedules import LearningRateSchedule
 from keras_recipes.checks import check_number
 
 
-class ScheduledMomentum:
-    """Mixin for a Keras optimizer: its momentum is a number or a schedule.
+class ScheduledMomentum(keras.optimizers.Optimizer):
+    """Mixed into a Keras optimizer: its momentum is a number or a schedule.
 
     Read from outside it is the value at the current step, as `learning_rate` is.
     """
