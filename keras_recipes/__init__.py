@@ -1,6 +1,7 @@
 """Training recipes for dense networks on Keras 3."""
 
 from keras_recipes import callbacks, guide, layers, optimizers, schedules
+from keras_recipes.datasets import load_dataset
 from keras_recipes.guide import recommend
 from keras_recipes.models import build_default_dnn, build_self_normalizing_dnn
 from keras_recipes.optimizers import make_optimizer
@@ -16,6 +17,7 @@ __all__ = [
     "fit",
     "guide",
     "layers",
+    "load_dataset",
     "make_optimizer",
     "make_schedule",
     "optimizers",

@@ -84,8 +84,7 @@ class MaxNorm(layers.Wrapper):
                 super().build(input_shape)
         else:
             self._check_kernel()  # it may have been built, or wrapped again, meanwhile
-            self.layer.kernel.assign(self._constraint(self.layer.kernel))
-            self.layer.kernel.constraint = self._constraint
+            self._bound_kernel()
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         given = {"training": training, "mask": mask}
@@ -118,17 +117,23 @@ class MaxNorm(layers.Wrapper):
             setattr(self.layer, names[0], initializer)
             setattr(self.layer, names[1], constraint)
 
+    def _bound_kernel(self) -> None:
+        kernel = self.layer.kernel
+        if keras.backend.is_float_dtype(kernel.dtype):  # a quantized one is not trained
+            kernel.assign(self._constraint(kernel))
+            kernel.constraint = self._constraint
+
     def _check_kernel(self) -> None:
         layer, argument = self.layer, f"{self._prefix()}_constraint"
-        lora_rank = getattr(layer, "lora_rank", None)
-        if lora_rank or (layer.built and layer.quantization_mode):
+        if getattr(layer, "lora_rank", None):
             raise ValueError(
                 "`layer` must train its kernel. Received: layer with "
-                f"lora_rank={lora_rank!r}, quantization_mode={layer.quantization_mode!r}. Leave "
-                "these out, or the wrapper."
+                f"lora_rank={layer.lora_rank!r}. Leave out LoRA or the wrapper."
             )
-        constraint = getattr(layer, argument) or (layer.built and layer.kernel.constraint)
-        if constraint and not self._constraint.equals(constraint):
+        constraint = getattr(layer, argument)
+        if constraint is None and layer.built:
+            constraint = getattr(layer.kernel, "constraint", None)
+        if constraint is not None and not self._constraint.equals(constraint):
             raise ValueError(
                 "`layer` must have no constraint on its kernel. Received: layer with "
                 f"{argument}={constraint!r}. Leave out one of the two."

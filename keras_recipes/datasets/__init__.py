@@ -1,0 +1,6 @@
+"""Data by name or path, split, encoded and ready for a network."""
+
+from keras_recipes.datasets.loading import Dataset, load_dataset
+from keras_recipes.datasets.prediction import predict_csv
+
+__all__ = ["Dataset", "load_dataset", "predict_csv"]

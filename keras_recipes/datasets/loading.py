@@ -1,0 +1,232 @@
+"""`load_dataset`: data by name or path, split, encoded and ready for a network."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from keras.utils import FeatureSpace
+
+from keras_recipes.checks import check_instance, check_integer, check_number
+from keras_recipes.datasets.pipeline import Pipeline, Predictions
+from keras_recipes.datasets.preprocessing import Columns, encode, fit_preprocessing, varying_columns
+from keras_recipes.datasets.sources import Source, read_source
+from keras_recipes.datasets.splits import Splits, split_rows
+from keras_recipes.datasets.targets import Target, encode_target
+
+__all__ = ["Dataset", "load_dataset"]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Data for a network, split in three; `load_dataset` makes it.
+
+    Args:
+        name: What the data are called.
+        task: "regression", "binary", "multiclass" or "multilabel", as the builders take it.
+        x_train: Inputs to train on, float32. Images, `(rows, height, width, channels)`, are in
+            [0, 1]; the columns of a CSV are scaled; all else has its own units, see `adapt_to`.
+        y_train: Targets to train on: float32 and standardized for "regression", class indices for
+            "binary" and "multiclass", float32 0 and 1 for "multilabel".
+        x_val: Inputs to validate on.
+        y_val: Targets to validate on.
+        x_test: Inputs to test on.
+        y_test: Targets to test on.
+        feature_names: The columns that go in, in order; none for images.
+        target_names: The name of each target.
+        class_names: The names of the classes in the order of their indices; the labels for
+            "multilabel"; none for "regression".
+        target_mean: Mean of the training rows' target, an array for several; 0 for classes.
+        target_scale: Their standard deviation: a prediction times it plus the mean is in the
+            target's units; 1 for classes.
+        preprocessing: What made x of a CSV's columns, fitted on the training rows; else None.
+    """
+
+    name: str
+    task: str
+    x_train: np.ndarray = field(repr=False)
+    y_train: np.ndarray = field(repr=False)
+    x_val: np.ndarray = field(repr=False)
+    y_val: np.ndarray = field(repr=False)
+    x_test: np.ndarray = field(repr=False)
+    y_test: np.ndarray = field(repr=False)
+    feature_names: tuple[str, ...] = field(repr=False)
+    target_names: tuple[str, ...]
+    class_names: tuple[str, ...] = ()
+    target_mean: float | np.ndarray = 0.0
+    target_scale: float | np.ndarray = 1.0
+    preprocessing: FeatureSpace | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of an input, as the builders take it."""
+        return self.x_train.shape[1:]
+
+    @property
+    def adapt_to(self) -> np.ndarray | None:
+        """What the builders' `adapt_to` takes: inputs that want scaling, else None."""
+        return self.x_train if self.preprocessing is None else None
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs, as the builders take it."""
+        if self.task == "multiclass":
+            return len(self.class_names)
+        return 1 if self.y_train.ndim == 1 else self.y_train.shape[1]
+
+    def pipeline(self, model: keras.Model) -> Pipeline:
+        """Returns a trained model that takes raw data and answers in the units of the target.
+
+        Saved with `save`, it is all that predictions on new data need: `keras.models.load_model`
+        brings back the preprocessing and the names of the classes, and `predict_csv` uses them.
+
+        Args:
+            model: A trained model that takes `x_train`. The pipeline shares its weights.
+
+        Raises:
+            TypeError: If `model` is not a Keras model.
+            ValueError: If its inputs or outputs are not those of the data.
+        """
+        check_instance("model", model, keras.Model, "a keras.Model")
+        outputs = model(keras.Input(self.input_shape))
+        if outputs.shape[1:] != (self.n_outputs,):
+            raise ValueError(
+                f"`model` must have {self.n_outputs} outputs. Received: outputs of shape "
+                f"{outputs.shape}. Build it with n_outputs={self.n_outputs}, task={self.task!r}."
+            )
+        predictions = Predictions(
+            task=self.task,
+            class_names=self.class_names,
+            target_names=self.target_names,
+            mean=self.target_mean,
+            scale=self.target_scale,
+        )
+        return Pipeline(model, predictions, self.feature_names, self.preprocessing)
+
+
+def load_dataset(
+    source: str | os.PathLike[str],
+    target: str | None = None,
+    *,
+    task: str | None = None,
+    validation_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+) -> Dataset:
+    """Returns a data set, split into rows to train, to validate and to test on.
+
+    What is learned from the data, the preprocessing of a CSV and the scale of the target, is
+    learned from the training rows alone.
+
+    In a CSV a column is numeric where all its values are, else it is categorical. A number becomes
+    the value of its rank in a normal distribution, which no outlier can throw off; a missing one
+    becomes 0, the median; a category becomes a one-hot column, as does "missing"; categories beyond
+    the 100 most frequent, and those not in the training rows, become zeros. Columns that do not
+    vary in the training rows are left out, with a warning.
+
+    Args:
+        source: One of
+            "digits", "breast_cancer", "wine", "diabetes", which come with scikit-learn;
+            "mnist", "fashion_mnist", "cifar10", "california_housing", which Keras downloads;
+            the path of an NPZ file with the arrays x_train, y_train, x_test and y_test, or x and y;
+            the path of a CSV file with a header.
+        target: The column to predict, with a CSV; None, the default, with all else.
+        task: "regression", "binary", "multiclass" or "multilabel"; None, the default, infers it:
+            a target of texts or booleans holds classes, and so does one of whole numbers where at
+            most 20 are distinct and at most half as many as rows; several columns of 0 and 1 are
+            "multilabel"; all else is "regression".
+        validation_fraction: Fraction, in (0, 1), of the rows not in the test set to validate on.
+        test_fraction: Fraction, in (0, 1), of all rows to test on. A test set that the source
+            brings is used as it is.
+        seed: Integer in [0, 2**32); the same one gives the same splits. With classes each split
+            has the same share of each.
+
+    Raises:
+        TypeError: If an argument, or an array in a file, is of the wrong kind.
+        ValueError: If a value is missing where it must not be, or infinite; lengths do not agree;
+            a split would be empty; there is one class only; the file is not what it should be.
+        FileNotFoundError: If there is no such file, or the data cannot be downloaded.
+        ImportError: If scikit-learn or pandas is needed and not installed.
+
+    Example:
+        >>> data = load_dataset("digits")
+        >>> data.task, data.input_shape, data.n_outputs
+        ('multiclass', (64,), 10)
+    """
+    check_number("test_fraction", test_fraction, "(0, 1)", "For a fifth pass 0.2.")
+    check_number("validation_fraction", validation_fraction, "(0, 1)", "For a fifth pass 0.2.")
+    check_integer("seed", seed, "[0, 4294967296)")
+    raw = read_source(source, target)
+    encoded = encode_target(raw.y, task, raw.where)
+    splits = split_rows(encoded, raw.n_test, test_fraction, validation_fraction, seed)
+    return Dataset(
+        name=raw.name,
+        task=encoded.task,
+        target_names=raw.target_names,
+        class_names=_class_names(raw, encoded),
+        **_inputs(raw, splits),
+        **_targets(encoded, splits, raw.where),
+    )
+
+
+def _class_names(raw: Source, encoded: Target) -> tuple[str, ...]:
+    if encoded.task == "multilabel":
+        return raw.target_names
+    if raw.class_names:
+        return tuple(raw.class_names[int(label)] for label in encoded.classes)
+    return encoded.classes
+
+
+def _inputs(raw: Source, splits: Splits) -> dict[str, Any]:
+    """What of a `Dataset` comes from the inputs, by field."""
+    if isinstance(raw.x, np.ndarray):
+        parts = {name: _numbers(raw.x[rows]) for name, rows in _named("x", splits).items()}
+        return {"feature_names": raw.feature_names, **parts}
+    columns = varying_columns(_take(raw.x, splits.train))
+    if not columns:
+        raise ValueError(
+            f"{raw.name!r} must have a column beside the target that varies in the training rows. "
+            f"Received: {list(raw.x)}. Add columns to predict from, or rows."
+        )
+    space = fit_preprocessing(columns)
+    used = {name: raw.x[name] for name in columns}
+    parts = {
+        name: keras.ops.convert_to_numpy(encode(space, _take(used, rows)))
+        for name, rows in _named("x", splits).items()
+    }
+    return {"feature_names": tuple(columns), "preprocessing": space, **parts}
+
+
+def _targets(encoded: Target, splits: Splits, where: str) -> dict[str, Any]:
+    """What of a `Dataset` comes from the target, by field."""
+    y = encoded.y
+    if encoded.task != "regression":
+        return {name: y[rows] for name, rows in _named("y", splits).items()}
+    mean, scale = y[splits.train].mean(axis=0), y[splits.train].std(axis=0)
+    if not np.all(scale):
+        raise ValueError(
+            f"{where} must vary in the {len(splits.train)} training rows. Received: {mean} in all "
+            "of them. Add rows, or draw others with another seed."
+        )
+    standardized = ((y - mean) / scale).astype(np.float32)
+    parts = {name: standardized[rows] for name, rows in _named("y", splits).items()}
+    if y.ndim == 1:
+        mean, scale = float(mean), float(scale)
+    return {"target_mean": mean, "target_scale": scale, **parts}
+
+
+def _named(axis: str, splits: Splits) -> dict[str, np.ndarray]:
+    return {f"{axis}_{name}": rows for name, rows in vars(splits).items()}
+
+
+def _take(columns: Columns, rows: np.ndarray) -> Columns:
+    return {name: column[rows] for name, column in columns.items()}
+
+
+def _numbers(x: np.ndarray) -> np.ndarray:
+    """Returns x as float32; pixels, which are images of bytes, in [0, 1] and with a channel."""
+    if x.dtype != np.uint8 or x.ndim < 3:
+        return x.astype(np.float32)
+    pixels = x.astype(np.float32) / 255
+    return pixels[..., np.newaxis] if x.ndim == 3 else pixels

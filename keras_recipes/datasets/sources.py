@@ -1,0 +1,220 @@
+"""Where data come from: scikit-learn's sets, those that Keras downloads, NPZ and CSV files."""
+
+import contextlib
+import difflib
+import importlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_recipes.checks import check_instance
+from keras_recipes.datasets.npz import SPLIT_KEYS, Arrays, join, load_npz
+from keras_recipes.datasets.preprocessing import Columns
+from keras_recipes.datasets.tables import (
+    as_numbers,
+    as_texts,
+    check_file,
+    is_numeric,
+    read_csv,
+    typed_columns,
+)
+from keras_recipes.extras import import_extra
+
+# name -> what the target is called
+BUNDLED = {
+    "digits": "digit",
+    "breast_cancer": "diagnosis",
+    "wine": "cultivar",
+    "diabetes": "disease_progression",
+}
+
+
+@dataclass(frozen=True)
+class Download:
+    """What Keras does not tell about a data set that it downloads."""
+
+    target_name: str
+    cache: str  # file or folder under ~/.keras/datasets
+    class_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
+
+
+DOWNLOADS = {
+    "mnist": Download("digit", "mnist.npz"),
+    "fashion_mnist": Download(
+        "article",
+        "fashion-mnist",
+        class_names=(
+            *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+            *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        ),
+    ),
+    "cifar10": Download(
+        "object",
+        "cifar-10-batches-py-target",
+        class_names=(
+            *("airplane", "automobile", "bird", "cat", "deer"),
+            *("dog", "frog", "horse", "ship", "truck"),
+        ),
+    ),
+    "california_housing": Download(
+        "median_house_value",
+        "california_housing.npz",
+        feature_names=(
+            *("MedInc", "HouseAge", "AveRooms", "AveBedrms"),
+            *("Population", "AveOccup", "Latitude", "Longitude"),
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data as they came, checked and not yet split.
+
+    Args:
+        name: What the data are called.
+        x: An array with a batch axis, or the columns of a CSV.
+        y: The target, `(rows,)` or `(rows, columns)`.
+        where: What messages call the target.
+        target_names: The name of each target.
+        feature_names: The name of each column of x; none for images.
+        class_names: The names of classes 0, 1, ...; none where the labels in y are the names.
+        n_test: How many of the last rows are the source's own test set.
+    """
+
+    name: str
+    x: np.ndarray | Columns
+    y: np.ndarray
+    where: str
+    target_names: tuple[str, ...]
+    feature_names: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+    n_test: int = 0
+
+
+def read_source(source: str | os.PathLike[str], target: str | None) -> Source:
+    """Returns the data that `source` and `target`, as `load_dataset` takes them, stand for."""
+    check_instance(
+        "source",
+        source,
+        (str, os.PathLike),
+        "a name or a path",
+        "Save arrays with np.savez(path, x=x, y=y) and pass the path.",
+    )
+    path = Path(source).expanduser()
+    if source not in (*BUNDLED, *DOWNLOADS) and path.suffix.lower() == ".csv":
+        return _read_csv(path, target)
+    if target is not None:
+        raise ValueError(
+            f"`target` must be None unless `source` is a CSV. Received: target={target!r}, "
+            f"source={str(source)!r}. Leave it out: the source names its own target."
+        )
+    if source in BUNDLED:
+        return _read_bundled(str(source))
+    return _download(str(source)) if source in DOWNLOADS else _read_npz(path)
+
+
+def _read_bundled(name: str) -> Source:
+    bunch = getattr(import_extra("sklearn.datasets"), f"load_{name}")()
+    return Source(
+        name=name,
+        x=bunch.data,
+        y=bunch.target,
+        where="`y`",
+        target_names=(BUNDLED[name],),
+        feature_names=tuple(str(feature) for feature in bunch.feature_names),
+        class_names=tuple(str(label) for label in bunch.get("target_names", ())),
+    )
+
+
+def _download(name: str) -> Source:
+    about = DOWNLOADS[name]
+    try:
+        train, test = importlib.import_module(f"keras.datasets.{name}").load_data()
+    except Exception as error:  # Keras raises Exception itself
+        _forget(about.cache)
+        raise FileNotFoundError(
+            f"`source` must be a data set that is there or can be downloaded. Received: "
+            f"source={name!r}, {type(error).__name__}: {error}. Try again with a connection, or "
+            "pass the path of an NPZ file with the arrays x_train, y_train, x_test and y_test."
+        ) from error
+    arrays = join(dict(zip(SPLIT_KEYS, (*train, *test), strict=True)))
+    return _from_arrays(name, arrays, about)
+
+
+def _forget(cache: str) -> None:
+    """Removes what a download may have left half-done, so that the next one starts anew."""
+    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
+    for path in home.glob(f"{cache}*"):
+        with contextlib.suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _read_npz(path: Path) -> Source:
+    if path.suffix.lower() != ".npz" and not path.is_dir():
+        names = [*BUNDLED, *DOWNLOADS]
+        near = difflib.get_close_matches(str(path).lower(), names, n=1)
+        raise ValueError(
+            f"`source` must be one of {names}, or a path that ends in .csv or .npz. Received: "
+            f"source={str(path)!r}. {f'Did you mean {near[0]!r}?' if near else ''}".rstrip()
+        )
+    check_file("source", path)
+    return _from_arrays(path.stem, join(load_npz(path)), Download("y", ""))
+
+
+def _from_arrays(name: str, arrays: Arrays, about: Download) -> Source:
+    x, y = arrays.x, arrays.y
+    features = tuple(f"x{index}" for index in range(x.shape[1])) if x.ndim == 2 else ()
+    targets = [f"{about.target_name}{index}" for index in range(y.shape[1])] if y.ndim == 2 else ()
+    return Source(
+        name=name,
+        x=x,
+        y=y,
+        where="`y`",
+        target_names=tuple(targets) or (about.target_name,),
+        feature_names=about.feature_names or features,
+        class_names=about.class_names,
+        n_test=arrays.n_test,
+    )
+
+
+def _read_csv(path: Path, target: str | None) -> Source:
+    frame = read_csv("source", path)
+    target = _check_target(target, path, list(frame.columns))
+    texts = frame.pop(target)
+    if texts.isna().any():
+        raise ValueError(
+            f"The column {target!r} must have a value in each row. Received: {texts.isna().sum()} "
+            f"of {len(texts)} rows without. Leave these rows out of the file."
+        )
+    columns = typed_columns(frame)
+    return Source(
+        name=path.stem,
+        x=columns,
+        y=as_numbers(texts, np.float64) if is_numeric(texts) else as_texts(texts).astype(str),
+        where=f"the column {target!r}",
+        target_names=(target,),
+        feature_names=tuple(columns),
+    )
+
+
+def _check_target(target: Any, path: Path, columns: list[str]) -> str:
+    if target is not None:
+        check_instance("target", target, str, "the name of a column")
+    if target not in columns:
+        near = difflib.get_close_matches(str(target), columns, n=1)
+        raise ValueError(
+            f"`target` must be a column of {str(path)!r}. Received: target={target!r}, columns "
+            f"{columns}. {f'Did you mean {near[0]!r}?' if near else 'Choose one of them.'}"
+        )
+    if len(columns) == 1:
+        raise ValueError(
+            f"{str(path)!r} must have columns beside the target. Received: only {target!r}. "
+            "Add columns, separated by commas, to predict it from."
+        )
+    return target

@@ -1,0 +1,122 @@
+"""CSV files, read into columns of numbers and of texts."""
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_recipes.checks import check_instance
+from keras_recipes.datasets.preprocessing import MISSING, Columns
+from keras_recipes.extras import import_extra
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def check_file(name: str, path: str | os.PathLike[str]) -> None:
+    """Checks that `path`, the value of the argument `name`, is a file.
+
+    Raises:
+        TypeError: If it is not a path.
+        FileNotFoundError: If there is nothing.
+        ValueError: If it is a directory.
+    """
+    check_instance(name, path, (str, os.PathLike), "a path", "Pass a str or a pathlib.Path.")
+    if Path(path).is_dir():
+        raise ValueError(
+            f"`{name}` must be a file. Received: {name}={str(path)!r}, a directory. "
+            "Pass the path of a file in it."
+        )
+    if not Path(path).exists():
+        raise FileNotFoundError(
+            f"`{name}` must be a file that exists. Received: {name}={str(path)!r}. "
+            f"Check the path; a relative one starts at {str(Path.cwd())!r}."
+        )
+
+
+def read_csv(
+    name: str, path: str | os.PathLike[str], text_columns: Collection[str] = ()
+) -> "pd.DataFrame":
+    """Returns the rows of a CSV file, in columns of numbers and of texts, NaN for what is missing.
+
+    A column is of numbers where all its values that are not missing are. Texts are as they are
+    written, not as pandas would turn them: `01` does not become 1, nor `true` True.
+
+    Args:
+        name: What the messages call the argument that held the path.
+        path: The file.
+        text_columns: Columns that are texts whatever they hold.
+
+    Raises:
+        ImportError: If pandas is not installed.
+        TypeError: If `path` is not a path.
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is a directory, not a CSV, or without rows.
+    """
+    check_file(name, path)
+    frame = _parse(name, path, text_columns)
+    texts = [column for column in frame.columns if not is_numeric(frame[column])]
+    frame = _parse(name, path, [*text_columns, *texts]) if texts else frame
+    if len(frame) and frame.index.equals(import_extra("pandas").RangeIndex(len(frame))):
+        return frame
+    raise ValueError(
+        f"`{name}` must be a CSV file with rows that have as many fields as its header. Received: "
+        f"{name}={str(path)!r}, {'more fields' if len(frame) else 'no rows'}. "
+        "Quote the values that hold a comma, and write at least one row."
+    )
+
+
+def _parse(
+    name: str, path: str | os.PathLike[str], text_columns: Collection[str]
+) -> "pd.DataFrame":
+    pandas = import_extra("pandas")
+    try:
+        return pandas.read_csv(path, dtype=dict.fromkeys(text_columns, str), low_memory=False)
+    except ValueError as error:  # pandas.errors.ParserError, UnicodeDecodeError
+        raise ValueError(
+            f"`{name}` must be a CSV file in UTF-8 with a header. Received: {name}={str(path)!r}, "
+            f"{error}. Check its first lines."
+        ) from error
+
+
+def typed_columns(frame: "pd.DataFrame") -> Columns:
+    """Returns the columns of `frame` by name: float32 or objects that are str.
+
+    Raises:
+        ValueError: If a number is infinite.
+    """
+    return {
+        name: as_numbers(frame[name]) if is_numeric(frame[name]) else as_texts(frame[name])
+        for name in frame.columns
+    }
+
+
+def is_numeric(column: "pd.Series") -> bool:
+    """Whether pandas read a column as numbers; truth values are none."""
+    types = import_extra("pandas").api.types
+    return types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
+
+
+def as_texts(column: "pd.Series") -> np.ndarray:
+    """Returns a column of texts as objects, `""` for what is missing."""
+    return column.fillna(MISSING).to_numpy(object)
+
+
+def as_numbers(column: "pd.Series", dtype: type = np.float32) -> np.ndarray:
+    """Returns a column as numbers, NaN for what is missing.
+
+    Raises:
+        ValueError: If a text is not a number, or a number is infinite or too large for float32.
+    """
+    numbers = import_extra("pandas").to_numeric(column, errors="coerce").to_numpy(np.float64)
+    too_large = np.abs(numbers) > np.finfo(np.float32).max
+    bad = too_large | (np.isnan(numbers) & column.notna().to_numpy())
+    if bad.any():
+        raise ValueError(
+            f"The column {column.name!r} must hold finite numbers. Received: "
+            f"{str(column[bad].iloc[0])!r} in row {bad.argmax()}, {bad.sum()} such rows in all. "
+            "Leave the field empty where the value is not known."
+        )
+    return numbers.astype(dtype)

@@ -1,0 +1,121 @@
+"""The target of a data set: which task it makes, and the numbers that a network learns."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_recipes.checks import check_choice
+
+TASKS = ("regression", "binary", "multiclass", "multilabel")
+MAX_CLASSES = 20  # an integer target with more distinct values is a quantity
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target as a network learns it.
+
+    Args:
+        task: One of `TASKS`.
+        y: Class indices for "binary" and "multiclass"; float32 0 and 1, a column a label, for
+            "multilabel"; float64 quantities, not yet standardized, for "regression".
+        classes: The names of the classes in the order of their indices; none unless "binary" or
+            "multiclass".
+    """
+
+    task: str
+    y: np.ndarray
+    classes: tuple[str, ...] = ()
+
+
+def infer_task(y: np.ndarray) -> str:
+    """Returns the task that a target makes.
+
+    One column of anything but numbers holds classes. One column of whole numbers does where at
+    most 20 of them are distinct, and at most half as many as there are rows. Two classes make
+    "binary", more "multiclass". Several columns of 0 and 1 alone make "multilabel". All else is
+    "regression".
+    """
+    if y.ndim == 2:
+        return "multilabel" if _is_indicator(y) else "regression"
+    distinct = np.unique(y)
+    if _is_numeric(y) and not (
+        len(distinct) <= min(MAX_CLASSES, len(y) / 2) and (distinct == np.floor(distinct)).all()
+    ):
+        return "regression"
+    return "binary" if len(distinct) <= 2 else "multiclass"
+
+
+def encode_target(y: np.ndarray, task: str | None, where: str) -> Target:
+    """Returns `y`, of shape `(rows,)` or `(rows, columns)`, as a network learns it.
+
+    Args:
+        y: Raw values without gaps.
+        task: One of `TASKS`, or None to infer it.
+        where: What the messages call the target.
+
+    Raises:
+        TypeError: If `task` is not a string or None.
+        ValueError: If `task` does not exist or does not fit `y`, or `y` is the same in all rows.
+    """
+    task = infer_task(y) if task is None else check_choice("task", task, TASKS)
+    if task == "regression":
+        return _quantities(y, where)
+    return _labels(y, where) if task == "multilabel" else _classes(y, task, where)
+
+
+def _quantities(y: np.ndarray, where: str) -> Target:
+    if not _is_numeric(y):
+        raise ValueError(
+            f'For task="regression" {where} must hold numbers. Received: {_some(y)}. For classes '
+            'pass task="multiclass", or task="binary" for two.'
+        )
+    if (y == y[:1]).all(axis=0).any():
+        raise ValueError(
+            f"{where} must vary. Received: {_some(y[:1])} in all {len(y)} rows. Pass a target that "
+            "differs between rows."
+        )
+    return Target("regression", y.astype(np.float64))
+
+
+def _labels(y: np.ndarray, where: str) -> Target:
+    if y.ndim != 2 or not _is_indicator(y):
+        raise ValueError(
+            f'For task="multilabel" {where} must have several columns of 0 and 1 alone. Received: '
+            f'shape {y.shape}, {_some(y)}. For one class a row pass task="multiclass".'
+        )
+    return Target("multilabel", y.astype(np.float32))
+
+
+def _classes(y: np.ndarray, task: str, where: str) -> Target:
+    if y.ndim != 1:
+        raise ValueError(
+            f'For task="{task}" {where} must have one label a row. Received: shape {y.shape}. '
+            "For one-hot rows pass y.argmax(axis=1)."
+        )
+    labels, indices = np.unique(y, return_inverse=True)
+    if len(labels) < 2 or (task == "binary" and len(labels) > 2):
+        expected = "two classes" if task == "binary" else "at least two classes"
+        mend = 'pass task="multiclass"' if len(labels) > 2 else "add rows of another class"
+        raise ValueError(
+            f'For task="{task}" {where} must have {expected}. Received: {len(labels)}, '
+            f"{_some(labels)}. Please {mend}."
+        )
+    return Target(task, indices, tuple(_class_name(label) for label in labels))
+
+
+def _is_numeric(y: np.ndarray) -> bool:
+    return y.dtype.kind in "iuf"
+
+
+def _is_indicator(y: np.ndarray) -> bool:
+    return y.dtype.kind in "biuf" and bool(((y == 0) | (y == 1)).all())
+
+
+def _class_name(label: np.generic) -> str:
+    whole = label.dtype.kind == "f" and label == np.floor(label)
+    return str(int(label) if whole else label)
+
+
+def _some(y: np.ndarray) -> str:
+    shown = ", ".join(repr(value) for value in y[:5].tolist())
+    return shown if len(y) <= 5 else f"{shown}, ..."

@@ -1,0 +1,99 @@
+"""Load, build, fit, report: what the recipes of both set-ups do."""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import keras_recipes as kr
+from keras_recipes.datasets import Dataset
+from recipes.progress import EpochBar
+
+BATCH_SIZE = 1024  # of evaluation
+
+
+def train(build: Callable[..., keras.Model], arguments: argparse.Namespace, run_dir: Path) -> None:
+    """Trains a builder's model on the data that the flags name, and prints the report.
+
+    Args:
+        build: `keras_recipes.build_default_dnn` or its self-normalizing twin.
+        arguments: The flags of `training_parser`.
+        run_dir: Where the run is kept.
+    """
+    console = Console()
+    data = kr.load_dataset(arguments.data, arguments.target, seed=arguments.seed)
+    console.print(f"{data.name}: {data.task}, {_sizes(data)}")
+    model = build(
+        data.input_shape,
+        data.n_outputs,
+        data.task,
+        adapt_to=data.adapt_to,
+        seed=arguments.seed,
+    )
+    start = time.perf_counter()
+    history = kr.fit(
+        model,
+        data.x_train,
+        data.y_train,
+        validation_data=(data.x_val, data.y_val),
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        run_dir=run_dir,
+        seed=arguments.seed,
+        callbacks=[EpochBar(console)],
+        verbose=0,
+    )
+    seconds = time.perf_counter() - start
+    pipeline = run_dir / "pipeline.keras"
+    data.pipeline(model).save(pipeline)
+    console.print(_report(model, data, history, seconds, run_dir))
+    console.print(f"Look at the run:  tensorboard --logdir {run_dir.parent}", soft_wrap=True)
+    if data.feature_names:
+        command = f"python -m recipes.predict --run-dir {run_dir} --data NEW.csv"
+        console.print(f"Predict new rows: {command}", soft_wrap=True)
+
+
+def _sizes(data: Dataset) -> str:
+    rows = ", ".join(
+        f"{len(x)} {name}"
+        for name, x in (("train", data.x_train), ("validation", data.x_val), ("test", data.x_test))
+    )
+    return f"{rows} rows, inputs {data.input_shape}"
+
+
+def _report(
+    model: keras.Model,
+    data: Dataset,
+    history: keras.callbacks.History,
+    seconds: float,
+    run_dir: Path,
+) -> Table:
+    name = "RMSE" if data.task == "regression" else "accuracy"
+    table = Table(title=f"{model.name} on {data.name}", show_header=False)
+    for part, x, y in (
+        ("train", data.x_train, data.y_train),
+        ("validation", data.x_val, data.y_val),
+        ("test", data.x_test, data.y_test),
+    ):
+        table.add_row(f"{part} {name}", _score(model, data, x, y))
+    table.add_row("epochs run", str(len(history.history["loss"])))
+    table.add_row("seconds", f"{seconds:.1f}")
+    table.add_row("logs", str(run_dir / "logs"))
+    table.add_row("model", str(run_dir / "model.keras"))
+    table.add_row("with its preprocessing", str(run_dir / "pipeline.keras"))
+    return table
+
+
+def _score(model: keras.Model, data: Dataset, x: np.ndarray, y: np.ndarray) -> str:
+    scores = model.evaluate(x, y, batch_size=BATCH_SIZE, verbose=0, return_dict=True)
+    if data.task != "regression":
+        return f"{next(value for name, value in scores.items() if 'accuracy' in name):.4f}"
+    # Over all targets: each one's share in its own units.
+    predicted = model.predict(x, batch_size=BATCH_SIZE, verbose=0).reshape(y.shape)
+    errors = np.sqrt(np.mean((predicted - y) ** 2, axis=0)) * data.target_scale
+    return ", ".join(f"{error:.5g}" for error in np.atleast_1d(errors))

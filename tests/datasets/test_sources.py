@@ -1,0 +1,159 @@
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from keras_recipes.datasets.sources import DOWNLOADS, read_source
+
+TRAIN = (np.zeros((6, 4, 4), np.uint8), np.array([0, 1, 2, 0, 1, 2], np.uint8))
+TEST = (np.ones((3, 4, 4), np.uint8), np.array([0, 1, 2], np.uint8))
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    folder = tmp_path / "datasets"
+    folder.mkdir()
+    return folder
+
+
+def csv(tmp_path, text):
+    path = tmp_path / "data.csv"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "feature", "classes"),
+    [
+        ("digits", (1797, 64), "pixel_0_0", tuple("0123456789")),
+        ("breast_cancer", (569, 30), "mean radius", ("malignant", "benign")),
+        ("wine", (178, 13), "alcohol", ("class_0", "class_1", "class_2")),
+        ("diabetes", (442, 10), "age", ()),
+    ],
+)
+def test_bundled(name, shape, feature, classes):
+    source = read_source(name, None)
+    assert (source.x.shape, source.y.shape) == (shape, shape[:1])
+    assert (source.feature_names[0], source.class_names) == (feature, classes)
+    assert len(source.feature_names) == shape[1]
+
+
+@pytest.mark.parametrize("name", DOWNLOADS)
+def test_downloads(name, monkeypatch):
+    monkeypatch.setattr(getattr(keras.datasets, name), "load_data", lambda: (TRAIN, TEST))
+    source = read_source(name, None)
+    assert (source.name, source.x.shape, source.n_test) == (name, (9, 4, 4), 3)
+    np.testing.assert_array_equal(source.y, [*TRAIN[1], *TEST[1]])
+
+
+def test_a_failed_download_says_how_to_pass_a_path(monkeypatch, cache):
+    def offline():
+        raise Exception("URL fetch failure on https://somewhere")
+
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", offline)
+    with pytest.raises(FileNotFoundError, match=r"source='mnist', .*URL fetch failure.* NPZ file"):
+        read_source("mnist", None)
+
+
+def test_a_download_cut_short_does_not_spoil_the_next(monkeypatch, cache):
+    partial = cache / "fashion-mnist" / "train-images-idx3-ubyte.gz"
+    partial.parent.mkdir()
+    partial.write_bytes(b"half")
+    (cache / "mnist.npz").write_bytes(b"another data set")
+
+    def load():
+        if partial.exists():
+            raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+        return TRAIN, TEST
+
+    monkeypatch.setattr(keras.datasets.fashion_mnist, "load_data", load)
+    with pytest.raises(FileNotFoundError, match=r"EOFError: Compressed file ended.* Try again"):
+        read_source("fashion_mnist", None)
+    assert len(read_source("fashion_mnist", None).x) == 9
+    assert (cache / "mnist.npz").exists()
+
+
+def test_npz_columns_and_targets_are_numbered(tmp_path):
+    np.savez(tmp_path / "two.NPZ.npz", x=np.ones((5, 3)), y=np.ones((5, 2)))
+    source = read_source(tmp_path / "two.NPZ.npz", None)
+    assert source.feature_names == ("x0", "x1", "x2")
+    assert source.target_names == ("y0", "y1")
+
+
+def test_csv(tmp_path):
+    source = read_source(str(csv(tmp_path, "a,price,b\n1,20230101,x\n2,20230102,\n")), "price")
+    assert (source.name, source.feature_names, source.target_names) == (
+        "data",
+        ("a", "b"),
+        ("price",),
+    )
+    np.testing.assert_array_equal(source.y, [20230101, 20230102])  # float32 could not tell them
+    assert list(source.x["b"]) == ["x", ""]
+
+
+def test_a_target_of_texts_stays_as_written(tmp_path):
+    assert list(read_source(csv(tmp_path, "a,y\n1,01\n2,A\n"), "y").y) == ["01", "A"]
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "match"),
+    [
+        ("a,price\n1,2\n", "prize", r"columns \['a', 'price'\]\. Did you mean 'price'"),
+        ("a,price\n1,2\n", None, r"target=None, columns \['a', 'price'\]\. Choose one"),
+        ("a;price\n1;2\n", "price", r"columns \['a;price'\]"),
+        ("price\n1\n", "price", "columns beside the target"),
+        ("a,b\n1,x\n2,\n3,\n", "b", r"column 'b' must have a value in each row.* 2 of 3 rows"),
+        ("a,b\n1,2\n2,inf\n", "b", "column 'b' must hold finite numbers"),
+    ],
+)
+def test_csv_errors(tmp_path, text, target, match):
+    with pytest.raises(ValueError, match=match):
+        read_source(csv(tmp_path, text), target)
+
+
+@pytest.mark.parametrize(
+    ("source", "match"),
+    [
+        ("digit", "`source` must be one of .*Did you mean 'digits'"),
+        ("data.parquet", r"a path that ends in \.csv or \.npz.* source='data.parquet'"),
+        ("", "`source` must be a file.* a directory"),
+    ],
+)
+def test_unknown_sources(source, match):
+    with pytest.raises(ValueError, match=match):
+        read_source(source, None)
+
+
+@pytest.mark.parametrize("suffix", ["", ".csv", ".npz"])
+def test_a_directory_is_refused(tmp_path, suffix):
+    folder = tmp_path / f"folder{suffix}"
+    folder.mkdir()
+    with pytest.raises(ValueError, match=r"`source` must be a file.* a directory"):
+        read_source(folder, None)
+
+
+@pytest.mark.parametrize("name", ["no.csv", "no.npz"])
+def test_a_file_that_is_not_there(name):
+    with pytest.raises(FileNotFoundError, match=f"`source` must be a file that exists.*{name}"):
+        read_source(name, None)
+
+
+@pytest.mark.parametrize("source", [np.ones((3, 2)), None, 3, b"digits", ["digits"]])
+def test_a_source_is_a_name_or_a_path(source):
+    with pytest.raises(TypeError, match=r"`source` must be a name or a path(?s:.*) np\.savez"):
+        read_source(source, None)
+
+
+def test_a_target_is_for_a_csv(tmp_path):
+    with pytest.raises(ValueError, match=r"`target` must be None unless `source` is a CSV"):
+        read_source("digits", "digit")
+    with pytest.raises(TypeError, match="`target` must be the name of a column"):
+        read_source(csv(tmp_path, "a,b\n1,2\n"), 1)
+
+
+def test_scikit_learn_is_asked_for(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ImportError, match=r"pip install 'keras-recipes\[recipes\]'"):
+        read_source("digits", None)

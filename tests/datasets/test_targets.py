@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from keras_recipes.datasets.targets import encode_target, infer_task
+
+MANY = np.arange(42)
+
+
+@pytest.mark.parametrize(
+    ("y", "task"),
+    [
+        (["no", "yes", "no", "no"], "binary"),
+        (["a", "b", "c", "a"], "multiclass"),
+        ([True, False, True], "binary"),
+        ([0, 1, 1, 0], "binary"),
+        ([0.0, 1.0, 1.0, 0.0], "binary"),
+        ([1, 2, 5, 1, 2, 5], "multiclass"),
+        ([1, 2, 3, 4, 5], "regression"),  # more than half as many values as rows
+        (np.repeat(MANY[:20], 2), "multiclass"),
+        (np.repeat(MANY[:21], 2), "regression"),
+        ([0.5, 1.0, 0.5, 1.0], "regression"),
+        ([[0, 1], [1, 1]], "multilabel"),
+        ([[0.0, 1.5], [1.0, 1.0]], "regression"),
+    ],
+)
+def test_the_task_is_inferred(y, task):
+    assert infer_task(np.array(y)) == task
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "indices"),
+    [
+        (["b", "a", "b"], ("a", "b"), [1, 0, 1]),
+        ([5, 1, 2, 10, 5, 1, 2, 10], ("1", "2", "5", "10"), [2, 0, 1, 3, 2, 0, 1, 3]),
+        ([2.0, 1.0, 2.0, 1.0], ("1", "2"), [1, 0, 1, 0]),
+        ([True, False, True], ("False", "True"), [1, 0, 1]),
+        ([20230102, 20230101] * 2, ("20230101", "20230102"), [1, 0, 1, 0]),
+    ],
+)
+def test_classes_are_numbered_in_sorted_order(y, classes, indices):
+    target = encode_target(np.array(y), None, "`y`")
+    assert target.classes == classes
+    np.testing.assert_array_equal(target.y, indices)
+    assert target.y.dtype.kind == "i"
+
+
+def test_a_given_task_overrides():
+    ratings = np.array([1, 2, 3, 1, 2, 3])
+    assert encode_target(ratings, None, "`y`").task == "multiclass"
+    assert encode_target(ratings, "regression", "`y`").y.dtype == np.float64
+    assert encode_target(np.array([0, 1, 0]), "multiclass", "`y`").classes == ("0", "1")
+    flags = np.array([[0, 1], [1, 1]])
+    assert encode_target(flags, "multilabel", "`y`").y.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "match"),
+    [
+        (["a", "b"], "regression", r'task="regression" `y` must hold numbers\. Received: \'a\''),
+        ([1, 2, 3], "binary", r"must have two classes\. Received: 3, 1, 2, 3"),
+        (["a", "a"], None, r"at least two classes|two classes\. Received: 1, 'a'"),
+        ([7, 7, 7], None, "Received: 1, 7"),
+        ([7.5, 7.5], None, r"`y` must vary\. Received: 7\.5 in all 2 rows"),
+        ([[1.5, 2.0], [1.5, 3.0]], None, "must vary"),
+        ([0, 1], "multilabel", r"several columns of 0 and 1 alone\. Received: shape \(2,\)"),
+        ([[0, 2], [1, 1]], "multilabel", "several columns of 0 and 1 alone"),
+        ([[0, 1], [1, 0]], "multiclass", r"one label a row.* pass y\.argmax\(axis=1\)"),
+        ([["a", "b"], ["b", "a"]], None, "must hold numbers"),
+        ([0, 1], "regresion", "Did you mean 'regression'"),
+    ],
+)
+def test_what_does_not_fit_the_task_is_refused(y, task, match):
+    with pytest.raises(ValueError, match=match):
+        encode_target(np.array(y), task, "`y`")
+
+
+def test_a_task_is_a_string():
+    with pytest.raises(TypeError, match="`task` must be one of 'regression', 'binary'"):
+        encode_target(np.array([0, 1]), 1, "`y`")

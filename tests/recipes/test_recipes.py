@@ -1,0 +1,131 @@
+"""Each recipe as a command: what it prints and leaves, and how it fails."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(cwd, module, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", f"recipes.{module}", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
+        text=True,
+        capture_output=True,
+    )
+
+
+def flowers(rows=200, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "height": rng.normal(50, 10, rows),
+            "colour": rng.choice(["red", "white"], rows),
+            "petals": rng.integers(3, 9, rows),
+        }
+    )
+    frame["kind"] = np.where(frame["height"] + 10 * (frame["colour"] == "red") > 55, "rose", "lily")
+    frame.loc[::17, "height"] = np.nan
+    return frame
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    place = tmp_path_factory.mktemp("recipes")
+    flowers().to_csv(place / "flowers.csv", index=False)
+    result = run(
+        place, "self_normalizing_dnn", "--data", "flowers.csv", "--target", "kind",
+        "--epochs", 10, "--run-dir", "runs/flowers", "--seed", 3,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return place, result.stdout
+
+
+def test_training_ends_with_a_report(trained):
+    place, printed = trained
+    scores = dict(re.findall(r"(train|validation|test) accuracy\s*│\s*([0-9.]+)", printed))
+    assert set(scores) == {"train", "validation", "test"}
+    assert float(scores["train"]) > 0.8
+    assert re.search(r"epochs run\s*│\s*10", printed)
+    assert re.search(r"seconds\s*│\s*\d", printed)
+    assert "epoch 10/10" in printed
+    assert "tensorboard --logdir runs" in printed
+    for name in ("logs", "model.keras", "pipeline.keras", "checkpoints", "run.json"):
+        assert (place / "runs" / "flowers" / name).exists()
+
+
+def test_the_same_command_again_goes_on(trained):
+    place, printed = trained
+    result = run(
+        place, "self_normalizing_dnn", "--data", "flowers.csv", "--target", "kind",
+        "--epochs", 10, "--run-dir", "runs/flowers", "--seed", 3,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    scores = re.findall(r"accuracy\s*│\s*([0-9.]+)", printed)
+    assert re.findall(r"accuracy\s*│\s*([0-9.]+)", result.stdout) == scores
+
+
+def test_predictions_for_a_new_csv(trained):
+    place, _ = trained
+    new = flowers(30, seed=1)
+    new.loc[0, "colour"] = "green"
+    new[["petals", "kind", "colour", "height"]].to_csv(place / "new.csv", index=False)
+    result = run(place, "predict", "--run-dir", "runs/flowers", "--data", "new.csv")
+    assert result.returncode == 0, result.stderr
+    predictions = pd.read_csv(place / "predictions.csv")
+    assert (predictions["prediction"] == new["kind"]).mean() > 0.7
+    assert list(predictions.columns) == ["prediction", "probability_lily", "probability_rose"]
+
+
+def test_each_run_has_a_directory_of_its_own(tmp_path):
+    for number in (1, 2):
+        result = run(tmp_path, "default_dnn", "--data", "diabetes", "--epochs", 1)
+        assert result.returncode == 0, result.stderr
+        assert "RMSE" in result.stdout
+        model = keras.models.load_model(tmp_path / "runs" / f"default_dnn-{number}" / "model.keras")
+        assert model.name == "default_dnn"
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "match"),
+    [
+        ("default_dnn", ["--data", "digit"], "Did you mean 'digits'"),
+        ("default_dnn", ["--data", "none.csv", "--target", "x"], "none.csv"),
+        ("default_dnn", ["--data", "flowers.csv"], "`target` must be a column"),
+        ("default_dnn", ["--data", "flowers.csv", "--target", "kinds"], "Did you mean 'kind'"),
+        ("default_dnn", ["--epochs", "0"], "`epochs` must be in"),
+        ("default_dnn", ["--batch-size", "-1"], "`batch_size` must be in"),
+        ("default_dnn", ["--epochs", "many"], "invalid int value"),
+        ("default_dnn", ["--seed", "-1"], "`seed`"),
+        ("default_dnn", ["--run-dir", "flowers.csv"], "`run_dir` must be a directory"),
+        ("default_dnn", ["--data", "one.csv", "--target", "kind"], "kind"),
+        ("default_dnn", ["--data", "text.npz"], "text.npz"),
+        ("self_normalizing_dnn", ["--data", "wine", "--target", "x"], "`target` must be None"),
+        ("predict", ["--run-dir", "runs/none", "--data", "flowers.csv"], "finished training"),
+        ("predict", ["--run-dir", "runs/flowers", "--data", "none.csv"], "none.csv"),
+        ("predict", ["--run-dir", "runs/flowers", "--data", "less.csv"], "height"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line_and_status_2(trained, module, arguments, match):
+    place, _ = trained
+    flowers().assign(kind="rose").to_csv(place / "one.csv", index=False)
+    flowers().drop(columns="height").to_csv(place / "less.csv", index=False)
+    (place / "text.npz").write_text("not an archive")
+    before = sorted(place.rglob("*"))
+    result = run(place, module, *arguments)
+    assert result.returncode == 2
+    assert match in result.stderr
+    assert "Traceback" not in result.stderr
+    last = result.stderr.strip().splitlines()[-1]
+    assert match in last
+    assert "error:" in last
+    assert sorted(place.rglob("*")) == before
