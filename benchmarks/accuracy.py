@@ -24,10 +24,7 @@ from keras_recipes.datasets.targets import encode_target
 
 TARGET = "median_house_value"
 UNIT = 100_000  # dollars
-BUILDERS = {
-    "build_default_dnn": kr.build_default_dnn,
-    "build_self_normalizing_dnn": kr.build_self_normalizing_dnn,
-}
+BUILDERS = (kr.build_default_dnn, kr.build_self_normalizing_dnn)
 TEXTS = make_column_selector(dtype_exclude="number")
 NUMBERS = make_column_selector(dtype_include="number")
 
@@ -54,7 +51,12 @@ def housing_rows(path, seed):
     sklearn_models = {
         "LinearRegression": scaled(LinearRegression()),
         "MLPRegressor, 3x100, early stopping": scaled(
-            MLPRegressor((100, 100, 100), early_stopping=True, max_iter=500, random_state=seed)
+            MLPRegressor(
+                hidden_layer_sizes=(100, 100, 100),
+                early_stopping=True,
+                max_iter=500,
+                random_state=seed,
+            )
         ),
         "HistGradientBoostingRegressor": boosted(seed),
     }
@@ -62,10 +64,10 @@ def housing_rows(path, seed):
         start = time.perf_counter()
         model.fit(x[~test], y[~test])
         yield name, rmse(model.predict(x[test]), y[test]), time.perf_counter() - start
-    for name, build in BUILDERS.items():
+    for build in BUILDERS:
         model, seconds = trained(build, data, epochs=40, batch_size=128, seed=seed)
         predicted = data.pipeline(model).predict(dict(x[test]), batch_size=4096, verbose=0)
-        yield name, rmse(predicted[:, 0] / UNIT, y[test]), seconds
+        yield build.__name__, rmse(predicted[:, 0] / UNIT, y[test]), seconds
 
 
 def test_rows(frame, seed):
@@ -82,7 +84,10 @@ def rmse(predicted, y):
 
 def trained(build, data, *, epochs, batch_size, seed):
     """A network trained with the defaults, and the seconds that it took."""
-    model = build(data.input_shape, data.n_outputs, data.task, adapt_to=data.adapt_to, seed=seed)
+    adapt_to = data.adapt_to
+    if build is kr.build_self_normalizing_dnn and data.preprocessing is None:
+        adapt_to = data.x_train  # mean 0 and variance 1, which pixels do not have
+    model = build(data.input_shape, data.n_outputs, data.task, adapt_to=adapt_to, seed=seed)
     start = time.perf_counter()
     kr.fit(
         model,
@@ -100,10 +105,10 @@ def trained(build, data, *, epochs, batch_size, seed):
 def mnist_rows(path, seed):
     """Test accuracy of each network."""
     data = kr.load_dataset(path, validation_fraction=0.1, seed=seed)
-    for name, build in BUILDERS.items():
+    for build in BUILDERS:
         model, seconds = trained(build, data, epochs=20, batch_size=32, seed=seed)
         accuracy = model.evaluate(data.x_test, data.y_test, batch_size=4096, verbose=0)[1]
-        yield name, accuracy, seconds
+        yield build.__name__, accuracy, seconds
 
 
 def table(measure, seeds, score):

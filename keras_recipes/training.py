@@ -1,6 +1,5 @@
 """`fit`: the one-call training of a recipe."""
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,7 +63,8 @@ def fit(
         schedule: A name of `make_schedule`, `"performance"`, or None to train with the optimizer
             as it was compiled.
         early_stopping: Epochs without improvement of the validation loss after which training
-            stops; under 1cycle they count from the peak of the rate on. None to train to the end.
+            stops; None to train to the end. Under 1cycle the epochs before the peak of the rate do
+            not count, neither here nor as the best one.
         run_dir: Directory for TensorBoard logs (`logs`), checkpoints, the best model
             (`model.keras`) and the settings (`run.json`); None to keep nothing.
         resume: What to do where `run_dir` has a run: `"auto"` goes on with it, if the arguments
@@ -183,8 +183,8 @@ def _stateful_callbacks(settings: dict[str, Any], validated: bool) -> list[Any]:
     made: list[Any] = []
     if validated:
         # Without a patience it still finds the best epoch's weights.
-        peak = math.ceil(epochs * 0.45) if settings["schedule"] == "1cycle" else 0
-        made.append(EarlyStopping(patience or epochs, count_from_epoch=peak))
+        peak = int(epochs * 0.45) if settings["schedule"] == "1cycle" else 0
+        made.append(EarlyStopping(patience or epochs, start_from_epoch=peak))
     if settings["schedule"] == "performance":
         monitor = "val_loss" if validated else "loss"
         made.append(PerformanceScheduling(monitor=monitor))

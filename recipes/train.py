@@ -17,24 +17,20 @@ from recipes.progress import EpochBar
 BATCH_SIZE = 1024  # of evaluation
 
 
-def train(build: Callable[..., keras.Model], arguments: argparse.Namespace, run_dir: Path) -> None:
-    """Trains a builder's model on the data that the flags name, and prints the report.
+def train(
+    build: Callable[[Dataset], keras.Model], arguments: argparse.Namespace, run_dir: Path
+) -> None:
+    """Trains a model on the data that the flags name, and prints the report.
 
     Args:
-        build: `keras_recipes.build_default_dnn` or its self-normalizing twin.
+        build: Makes the compiled model for the data.
         arguments: The flags of `training_parser`.
         run_dir: Where the run is kept.
     """
     console = Console()
     data = kr.load_dataset(arguments.data, arguments.target, seed=arguments.seed)
     console.print(f"{data.name}: {data.task}, {_sizes(data)}")
-    model = build(
-        data.input_shape,
-        data.n_outputs,
-        data.task,
-        adapt_to=data.adapt_to,
-        seed=arguments.seed,
-    )
+    model = build(data)
     start = time.perf_counter()
     history = kr.fit(
         model,

@@ -8,16 +8,14 @@ STATE = ("best", "wait", "best_epoch", "stopped_epoch")
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):
-    """Keras's `EarlyStopping` that lets a schedule play out, and that can be carried on.
-
-    The best weights are kept from the first epoch on, but epochs without improvement count only
-    from `count_from_epoch` on: while a 1cycle learning rate is high the validation loss often
-    stands still, and falls when the rate does.
+    """Keras's `EarlyStopping`, with the best weights restored, that can be carried on elsewhere.
 
     Args:
         patience: Epochs without improvement after which training stops, at least 1.
         monitor: Name of the quantity in the epoch's logs.
-        count_from_epoch: First epoch, from 0, that counts towards `patience`.
+        start_from_epoch: First epoch, from 0, that is looked at. Under 1cycle that is where the
+            rate falls from its peak: before it the validation loss goes up and down with the
+            rate, and says little of where the training leads.
 
     Raises:
         TypeError: If an argument is of the wrong kind.
@@ -25,21 +23,18 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 
     Example:
         >>> model.fit(x, y, validation_split=0.2, epochs=20,
-        ...           callbacks=[OneCycle(0.05), EarlyStopping(5, count_from_epoch=10)])
+        ...           callbacks=[OneCycle(0.05), EarlyStopping(5, start_from_epoch=9)])
     """
 
     def __init__(
-        self, patience: int = 10, *, monitor: str = "val_loss", count_from_epoch: int = 0
+        self, patience: int = 10, *, monitor: str = "val_loss", start_from_epoch: int = 0
     ) -> None:
-        check_integer("patience", patience, "[1, inf)", "To train to the end leave it out.")
-        check_integer("count_from_epoch", count_from_epoch, "[0, inf)")
-        super().__init__(monitor=monitor, patience=patience, restore_best_weights=True)
-        self.count_from_epoch = count_from_epoch
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if epoch < self.count_from_epoch:
-            self.wait = -1  # Keras adds one and compares
-        super().on_epoch_end(epoch, logs)
+        super().__init__(
+            monitor=monitor,
+            patience=check_integer("patience", patience, "[1, inf)", "Or leave it out."),
+            restore_best_weights=True,
+            start_from_epoch=check_integer("start_from_epoch", start_from_epoch, "[0, inf)"),
+        )
 
     def get_state(self) -> dict[str, Any]:
         """Returns the best value and the counters, as JSON can hold them."""

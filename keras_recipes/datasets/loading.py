@@ -64,9 +64,14 @@ class Dataset:
         return self.x_train.shape[1:]
 
     @property
+    def scaled(self) -> bool:
+        """Whether the inputs are scaled already: the columns of a CSV and pixels are."""
+        return self.preprocessing is not None or len(self.input_shape) > 1
+
+    @property
     def adapt_to(self) -> np.ndarray | None:
-        """What the builders' `adapt_to` takes: inputs that want scaling, else None."""
-        return self.x_train if self.preprocessing is None else None
+        """What `adapt_to` of a builder takes: the inputs that want scaling, else None."""
+        return None if self.scaled else self.x_train
 
     @property
     def n_outputs(self) -> int:

@@ -34,7 +34,7 @@ class MaxNorm(layers.Wrapper):
     `Dense` alone), and it is exact: weights within the bound are left as they are, whereas that
     constraint shrinks them by 1e-7 at each step, a tenth of a norm of 1 in a million steps. The
     initial weights are brought within the bound, and so are the updated ones at each step of the
-    optimizer, inside its graph. It regularizes, and keeps gradients from exploding.
+    optimizer, inside its graph. It regularizes, and helps against unstable gradients.
 
     Args:
         layer: A `Dense`, `Conv1D`, `Conv2D`, `Conv3D`, `Conv1DTranspose`, `Conv2DTranspose`,
@@ -72,8 +72,7 @@ class MaxNorm(layers.Wrapper):
         self.supports_masking = layer.supports_masking
         axes = next(axes for kind, axes in INCOMING_AXES.items() if isinstance(layer, kind))
         self._constraint = ExactMaxNorm(self.max_value, axes)
-        taken = inspect.signature(layer.call).parameters
-        self._passed_on = tuple(name for name in ("training", "mask") if name in taken)
+        self._takes_mask = "mask" in inspect.signature(layer.call).parameters
         self._check_kernel()
         if layer.built:
             self.build_from_config(layer.get_build_config())
@@ -86,9 +85,9 @@ class MaxNorm(layers.Wrapper):
             self._check_kernel()  # it may have been built, or wrapped again, meanwhile
             self._bound_kernel()
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        given = {"training": training, "mask": mask}
-        outputs = self.layer(inputs, **{name: given[name] for name in self._passed_on})
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        # Keras hands `training` on by itself.
+        outputs = self.layer(inputs, mask=mask) if self._takes_mask else self.layer(inputs)
         return ops.cast(outputs, self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:

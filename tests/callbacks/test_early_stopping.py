@@ -35,22 +35,27 @@ def test_it_stops_and_restores_as_keras_does(patience):
     assert run(EarlyStopping(patience), losses) == run(theirs, losses)
 
 
-@pytest.mark.parametrize(("start", "epochs"), [(0, 3), (1, 3), (2, 4), (4, 6), (6, 8), (9, 8)])
-def test_epochs_before_the_start_do_not_count(start, epochs):
-    losses = [1, 2, 2, 2, 2, 2, 2, 2]
-    assert run(EarlyStopping(2, count_from_epoch=start), losses) == (epochs, 0.0)
+def test_epochs_before_the_start_are_not_looked_at():
+    assert run(EarlyStopping(2, start_from_epoch=3), [5, 1, 9, 4, 3, 3, 3]) == (7, 4.0)
 
 
-def test_the_best_weights_may_be_from_before_the_start():
-    assert run(EarlyStopping(1, count_from_epoch=3), [5, 1, 4, 3, 3]) == (4, 1.0)
+def test_its_state_survives_a_resume():
+    losses = [3, 2, 2.5, 2.4, 2.3, 2.2]
+    first, second = EarlyStopping(4), EarlyStopping(4)
+    run(first, losses[:3])
+    state, best = first.get_state(), first.best_weights
+    run(second, [9])
+    second.set_state(state)
+    assert (second.best, second.wait, second.best_epoch) == (2, 1, 1)
+    assert best is not None
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
-        ({"patience": 0}, ValueError, "leave it out"),
+        ({"patience": 0}, ValueError, "Or leave it out"),
         ({"patience": 2.0}, TypeError, "`patience`"),
-        ({"count_from_epoch": -1}, ValueError, "`count_from_epoch`"),
+        ({"start_from_epoch": -1}, ValueError, "`start_from_epoch`"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, error, match):

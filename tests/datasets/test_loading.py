@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from keras_recipes.datasets import load_dataset
+from keras_recipes.datasets.preprocessing import QuantileNormalizer, encode
+from keras_recipes.datasets.tables import read_csv, typed_columns
 
 ROWS = 200
 
@@ -37,6 +39,21 @@ def save(tmp_path, **arrays):
 
 def linear(data):
     return keras.Sequential([keras.Input(data.input_shape), keras.layers.Dense(data.n_outputs)])
+
+
+def normalized(column, train):
+    """A column by its rank in the training rows, as the library's layer has it."""
+    layer = QuantileNormalizer()
+    layer.adapt([train.to_numpy(np.float32)])
+    return keras.ops.convert_to_numpy(layer(column.to_numpy(np.float32)))
+
+
+def rows_of(data, frame):
+    """The row numbers of each split, told by the target that is different in each row."""
+    prices = frame["price"].to_numpy()
+    for y in parts(data, "y"):
+        of_split = y * data.target_scale + data.target_mean
+        yield np.abs(prices[:, None] - of_split).argmin(axis=0)
 
 
 def parts(data, axis):
@@ -127,14 +144,14 @@ def test_names_of_classes_follow_the_labels_that_are_there(monkeypatch):
 def test_a_csv_is_encoded_by_what_the_training_rows_hold(houses):
     data = load_dataset(houses, "price")
     frame = pd.read_csv(houses)
-    rows = {axis: x[:, 0].astype(int) for axis, x in zip("tve", parts(data, "x"), strict=True)}
+    rows = dict(zip("tve", rows_of(data, frame), strict=True))
     assert sorted(np.concatenate(list(rows.values()))) == list(range(ROWS))
     train = frame.loc[rows["t"]]
-    income = frame["median income"].fillna(train["median income"].median())
-    assert frame["median income"].median() != train["median income"].median()
+    income = pd.Series(normalized(frame["median income"], train["median income"]))
+    assert abs(income - normalized(frame["median income"], frame["median income"])).max() > 0.1
     places = train["place"].fillna("").value_counts()
     for axis, x, y in zip("tve", parts(data, "x"), parts(data, "y"), strict=True):
-        np.testing.assert_array_equal(x[:, 1], income[rows[axis]].astype(np.float32))
+        np.testing.assert_allclose(x[:, 1], income[rows[axis]], atol=1e-6)
         for column, place in enumerate(data.preprocessing.preprocessors["place"].vocabulary):
             expected = frame["place"].fillna("")[rows[axis]] == place
             np.testing.assert_array_equal(x[:, 2 + column], expected)
@@ -162,9 +179,12 @@ def test_a_text_target_is_classes(houses):
     frame.to_csv(houses, index=False)
     data = load_dataset(houses, "place")
     assert (data.task, data.class_names) == ("multiclass", ("A, B\nC", "INLAND", "NEAR BAY"))
-    row_to_class = frame.set_index("row")["place"]
-    expected = [data.class_names.index(row_to_class[row]) for row in data.x_val[:, 0]]
-    np.testing.assert_array_equal(data.y_val, expected)
+    classes = frame["place"].map(data.class_names.index).to_numpy()
+    raw = read_csv("source", houses).drop(columns="place")
+    inputs = encode(data.preprocessing, typed_columns(raw))
+    for x, y in zip(parts(data, "x"), parts(data, "y"), strict=True):
+        rows = np.abs(np.asarray(inputs)[None] - x[:, None]).sum(axis=2).argmin(axis=1)
+        np.testing.assert_array_equal(y, classes[rows])
 
 
 def test_columns_that_do_not_vary_are_left_out_with_a_warning(houses):
@@ -234,7 +254,9 @@ def test_a_pipeline_leaves_probabilities_as_they_are():
 def test_a_pipeline_takes_the_columns_of_a_csv(houses):
     data = load_dataset(houses, "price")
     model = linear(data)
-    frame = pd.read_csv(houses).set_index("row", drop=False).loc[data.x_val[:, 0].astype(int)]
+    frame = pd.read_csv(houses)
+    _, validation, _ = rows_of(data, frame)
+    frame = frame.loc[validation]
     np.testing.assert_allclose(
         data.pipeline(model).predict(dict(frame), verbose=0),
         model.predict(data.x_val, verbose=0) * data.target_scale + data.target_mean,
@@ -258,3 +280,11 @@ def test_importing_needs_neither_pandas_nor_scikit_learn():
         "import keras_recipes.datasets, keras_recipes.datasets.prediction"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_wants_scaling_is_what_builders_adapt_to(houses, tmp_path):
+    wine = load_dataset("wine")
+    assert wine.adapt_to is wine.x_train
+    assert load_dataset(houses, "price").adapt_to is None
+    images = np.random.default_rng(0).integers(0, 256, (30, 4, 4), np.uint8)
+    assert load_dataset(save(tmp_path, x=images, y=np.arange(30) % 2)).adapt_to is None

@@ -31,7 +31,7 @@ def test_numbers_become_normal_as_scikit_learn_has_it(skew):
     expected = theirs.fit(train[:, None]).transform(train[:, None])[:, 0]
     ours = normalized(train, train)
     inner = np.abs(expected) < 3  # at the ends scikit-learn goes on to 5.2
-    np.testing.assert_allclose(ours[inner], expected[inner], atol=0.03)
+    np.testing.assert_allclose(ours[inner], expected[inner], atol=0.05)
     assert abs(ours.mean()) < 0.01
     assert ours.std() == pytest.approx(1, abs=0.01)
 

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import keras_recipes  # noqa: F401 registers what the models are made of
+
 ROOT = Path(__file__).parents[2]
 
 
