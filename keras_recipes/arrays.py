@@ -1,5 +1,6 @@
 """The data of a training: arrays are checked and made ready, datasets pass."""
 
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,16 @@ class Examples:
     sample_weight: Any
     batch_size: int | None
     steps: int
+
+    def fingerprint(self) -> str:
+        """What tells these examples from others: their number and a checksum; a dataset's steps."""
+        if self.y is None:
+            return f"{type(self.x).__name__} of {self.steps} steps"
+        checksum = 0
+        for array in tree.flatten((self.x, self.y, self.sample_weight)):
+            if array is not None:
+                checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
+        return f"{_length(self.y)} examples, {checksum:08x}"
 
     @property
     def as_validation_data(self) -> Any:

@@ -1,7 +1,11 @@
 """The directory of one training run: what lies where, and whether it is the same run again."""
 
+import fcntl
 import json
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +45,9 @@ class RunDirectory:
         """The arguments of `fit`, as JSON."""
         return self.path / "run.json"
 
-    def prepare(self, settings: dict[str, Any], resume: str) -> None:
-        """Makes the directory ready to start the run, or to go on with it.
+    @contextmanager
+    def opened(self, settings: dict[str, Any], resume: str) -> Iterator[None]:
+        """Has the directory ready to start the run or to go on with it, and for nobody else.
 
         Args:
             settings: What must be the same for the run to go on.
@@ -50,21 +55,23 @@ class RunDirectory:
 
         Raises:
             ValueError: If there is a run with other settings, or none where one must be.
-            OSError: If the directory cannot be written.
+            OSError: If the directory cannot be written, or another process trains in it.
         """
-        if resume == "never":
-            self._clear()
-        before = self._read_settings()
-        if before is None and resume == "must":
+        if resume == "must" and not self.settings.exists():
             raise ValueError(
                 f'`run_dir` must hold a run for resume="must". Received: run_dir={str(self.path)!r}, '
                 'where there is none. To start one pass resume="auto".'
             )
-        if before is not None:
-            self._compare(before, settings)
-        self._make()
-        if before is None:
-            write_atomically(self.settings, (json.dumps(settings, indent=2) + "\n").encode())
+        self._make(self.path)
+        with self._locked():
+            if resume == "never":
+                self._clear()
+            if self.settings.exists():
+                self._compare(json.loads(self.settings.read_text()), settings)
+            self._make(self.logs, self.checkpoints)
+            if not self.settings.exists():
+                write_atomically(self.settings, (json.dumps(settings, indent=2) + "\n").encode())
+            yield
 
     def save_model(self, model: keras.Model) -> None:
         """Saves the model under its name in one move."""
@@ -72,8 +79,24 @@ class RunDirectory:
         model.save(beside)
         beside.replace(self.model)
 
-    def _read_settings(self) -> dict[str, Any] | None:
-        return json.loads(self.settings.read_text()) if self.settings.exists() else None
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        # The system lets go of the lock when the process ends, however it ends.
+        with (self.path / "lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                raise OSError(
+                    error.errno,
+                    "`run_dir` must be used by one process at a time. Received: "
+                    f"run_dir={str(self.path)!r}, where process {file.read().strip()} trains. Wait "
+                    "for it, or choose another directory",
+                ) from None
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            yield
 
     def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         changed = [
@@ -88,9 +111,9 @@ class RunDirectory:
                 'another run_dir, or start anew with resume="never".'
             )
 
-    def _make(self) -> None:
+    def _make(self, *directories: Path) -> None:
         try:
-            for directory in (self.logs, self.checkpoints):
+            for directory in directories:
                 directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(

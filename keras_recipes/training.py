@@ -1,14 +1,19 @@
 """`fit`: the one-call training of a recipe."""
 
+import contextlib
+import json
+import os
+import re
+import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
 from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_recipes.arrays import prepare
+from keras_recipes.arrays import Examples, prepare
 from keras_recipes.callbacks import EarlyStopping, OneCycle, PerformanceScheduling, Schedule
 from keras_recipes.callbacks.saved_state import SavedState
 from keras_recipes.checks import check_choice, check_instance, check_integer, check_number
@@ -95,7 +100,7 @@ def fit(
         raise ValueError("`model` must be compiled. Received: one that is not. Call compile().")
     check_choice("resume", resume, RESUME)
     if run_dir is not None:
-        check_instance("run_dir", run_dir, (str, Path), "a path")
+        check_instance("run_dir", run_dir, (str, os.PathLike), "a path")
     for callback in callbacks:
         check_instance("callbacks", callback, keras.callbacks.Callback, "Keras callbacks")
     settings = {
@@ -103,28 +108,26 @@ def fit(
         "batch_size": check_integer("batch_size", batch_size, "[1, inf)"),
         "schedule": schedule,
         "max_learning_rate": _starting_rate(model, schedule, max_learning_rate),
-        "early_stopping": early_stopping,
-        "seed": None if seed is None else check_integer("seed", seed, "[0, inf)"),
+        "early_stopping": _check_patience(early_stopping),
+        "seed": None if seed is None else check_integer("seed", seed, "[0, 4294967295]"),
     }
     examples, validation = prepare(
         model, x, y, sample_weight, validation_data, validation_split, batch_size
     )
-    settings["steps_per_epoch"] = examples.steps
-    if seed is not None:
-        keras.utils.set_random_seed(seed)
-    if schedule == "performance":
-        model.optimizer.learning_rate = settings["max_learning_rate"]
-    history = keras.callbacks.History()
-    stateful = _stateful_callbacks(settings, validation is not None)
-    # Schedules put their values into the logs first, then the others read them.
-    ordered = [*_schedule_callbacks(settings), *stateful, *callbacks, history]
-    run, saved = None, None
-    if run_dir is not None:
-        run = RunDirectory(Path(run_dir))
-        run.prepare(settings, resume)
-        saved = SavedState(run, history, stateful)
-        ordered += [keras.callbacks.TensorBoard(run.logs), saved]
-    with _executing_steps(model, _steps_per_execution(steps_per_execution, examples.steps)):
+    per_execution = _steps_per_execution(steps_per_execution, examples.steps)
+    with contextlib.ExitStack() as stack:
+        run = None
+        if run_dir is not None:
+            run = RunDirectory(Path(run_dir))
+            settings |= _identity(model, examples, validation)
+            stack.enter_context(run.opened(settings, resume))
+        if seed is not None:
+            keras.utils.set_random_seed(seed)
+        if schedule == "performance":
+            model.optimizer.learning_rate = settings["max_learning_rate"]
+        stack.enter_context(_executing_steps(model, per_execution))
+        history, ordered, first_epoch = _callbacks(settings, validation, callbacks, run)
+        stack.callback(_stop_following, ordered)
         model.fit(
             examples.x,
             examples.y,
@@ -134,13 +137,54 @@ def fit(
             validation_data=validation and validation.as_validation_data,
             validation_batch_size=validation and validation.batch_size and VALIDATION_BATCH_SIZE,
             epochs=epochs,
-            initial_epoch=saved.next_epoch if saved else 0,
+            initial_epoch=first_epoch,
             callbacks=ordered,
             verbose=verbose,
         )
-    if run is not None:
-        run.save_model(model)
+        if run is not None:
+            run.save_model(model)
     return history
+
+
+def _identity(
+    model: keras.Model, examples: Examples, validation: Examples | None
+) -> dict[str, str | None]:
+    """What tells whether the model and the data are those of the run that is to go on."""
+
+    def of(part: Any) -> str:
+        text = json.dumps(keras.saving.serialize_keras_object(part)["config"], default=str)
+        text = re.sub(r'_\d+"', '"', text)  # the numbers that Keras puts behind names
+        return f"{type(part).__name__} {zlib.crc32(text.encode()):08x}"
+
+    return {
+        "model": of(model),
+        "optimizer": of(model.optimizer),
+        "data": examples.fingerprint(),
+        "validation_data": validation.fingerprint() if validation else None,
+    }
+
+
+def _callbacks(
+    settings: dict[str, Any],
+    validation: Examples | None,
+    given: Sequence[keras.callbacks.Callback],
+    run: RunDirectory | None,
+) -> tuple[keras.callbacks.History, list[keras.callbacks.Callback], int]:
+    """The history, all callbacks in their order, and the epoch to start with."""
+    history = keras.callbacks.History()
+    stateful = _stateful_callbacks(settings, validation is not None)
+    # Schedules put their values into the logs first, then the others read them.
+    ordered = [*_schedule_callbacks(settings), *stateful, *given, history]
+    if run is None:
+        return history, ordered, 0
+    saved = SavedState(run, history, stateful)
+    return history, [*ordered, keras.callbacks.TensorBoard(run.logs), saved], saved.next_epoch
+
+
+def _stop_following(callbacks: Sequence[keras.callbacks.Callback]) -> None:
+    for callback in callbacks:
+        if isinstance(callback, Schedule):
+            callback.restore()  # an interrupted `fit` has no on_train_end
 
 
 def _starting_rate(model: keras.Model, schedule: str | None, given: float | None) -> float | None:
@@ -152,9 +196,14 @@ def _starting_rate(model: keras.Model, schedule: str | None, given: float | None
             )
         return None
     check_choice("schedule", schedule, SCHEDULES, "For the compiled optimizer pass None.")
+    optimizer = innermost(model.optimizer)
+    if isinstance(optimizer._learning_rate, LearningRateSchedule) and schedule == "performance":
+        raise ValueError(
+            '`schedule="performance"` must have an optimizer compiled with a number as its learning '
+            f"rate. Received: {optimizer._learning_rate!r}. Compile with a number."
+        )
     if given is not None:
         return check_number("max_learning_rate", given, "(0, inf)")
-    optimizer = innermost(model.optimizer)
     if schedule != "1cycle":
         return float(ops.convert_to_numpy(optimizer.learning_rate))
     kind = type(optimizer).__name__.lower()
@@ -178,8 +227,6 @@ def _schedule_callbacks(settings: dict[str, Any]) -> list[keras.callbacks.Callba
 def _stateful_callbacks(settings: dict[str, Any], validated: bool) -> list[Any]:
     """What keeps counters from epoch to epoch, for `SavedState`."""
     epochs, patience = settings["epochs"], settings["early_stopping"]
-    if patience is not None:
-        check_integer("early_stopping", patience, "[1, inf)", "To train to the end pass None.")
     made: list[Any] = []
     if validated:
         # Without a patience it still finds the best epoch's weights.
@@ -191,13 +238,20 @@ def _stateful_callbacks(settings: dict[str, Any], validated: bool) -> list[Any]:
     return made
 
 
+def _check_patience(early_stopping: int | None) -> int | None:
+    if early_stopping is None:
+        return None
+    hint = "To train to the end pass None."
+    return check_integer("early_stopping", early_stopping, "[1, inf)", hint)
+
+
 def _steps_per_execution(given: int | str, steps: int) -> int:
     if given == "auto":
         return min(AUTO_STEPS_PER_EXECUTION, steps)
     return check_integer("steps_per_execution", given, "[1, inf)", 'Or pass "auto".')
 
 
-@contextmanager
+@contextlib.contextmanager
 def _executing_steps(model: keras.Model, count: int) -> Iterator[None]:
     """Has the model take several steps in one call of its compiled function, and then as before."""
     before, model.steps_per_execution = model.steps_per_execution, count

@@ -120,7 +120,7 @@ def test_callbacks_of_the_user_see_every_epoch():
 def test_the_run_directory_has_what_it_should(tmp_path):
     model, _ = fit(run_dir=tmp_path / "a" / "run")
     run = tmp_path / "a" / "run"
-    assert sorted(os.listdir(run)) == ["checkpoints", "logs", "model.keras", "run.json"]
+    assert sorted(os.listdir(run)) == ["checkpoints", "lock", "logs", "model.keras", "run.json"]
     best = keras.models.load_model(run / "model.keras")
     np.testing.assert_array_equal(weights(best), weights(model))
     settings = json.loads((run / "run.json").read_text())
@@ -199,6 +199,49 @@ def test_changed_arguments_are_named(tmp_path):
         fit(run_dir=tmp_path, epochs=4, batch_size=16)
     _, history = fit(run_dir=tmp_path, epochs=4, resume="never")
     assert len(history.epoch) == 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [
+        ({"x": X + 1}, "data: '150 examples, .* now"),
+        ({"y": Y[::-1].copy()}, "data: .* now"),
+        ({"model": build(learning_rate=0.1)}, "optimizer: 'SGD .* now"),
+        ({"model": kr.build_default_dnn(4, hidden_units=(8,), activation="relu")}, "model: "),
+        ({"validation_split": 0.5}, "steps_per_epoch|validation_data"),
+        ({"schedule": "power"}, "schedule: '1cycle' before, 'power' now"),
+    ],
+)
+def test_another_model_or_other_data_are_another_run(tmp_path, changed, match):
+    fit(run_dir=tmp_path, epochs=1)
+    with pytest.raises(ValueError, match=match):
+        fit(run_dir=tmp_path, **{"epochs": 1, **changed})
+
+
+def test_an_interrupted_fit_gives_the_optimizer_back():
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    model = build(learning_rate=0.02)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, callbacks=[Interrupt()])
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
+    assert (model.optimizer.momentum, model.steps_per_execution) == (0.9, 1)
+
+
+def test_two_trainings_in_one_directory_are_refused(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    with pytest.raises(OSError, match=f"where process {process.pid} trains"):
+        fit(epochs=8, run_dir=tmp_path)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    _, history = fit(epochs=8, run_dir=tmp_path)
+    assert len(history.history["loss"]) == 8
 
 
 def test_resume_must_needs_a_run(tmp_path):

@@ -84,6 +84,13 @@ class Schedule(keras.callbacks.Callback):
                 logs[name] = float(ops.convert_to_numpy(schedule(step)))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self.restore()
+
+    def restore(self) -> None:
+        """Gives the optimizer back what it was compiled with; `fit` does so at its end.
+
+        After a `keras.Model.fit` that was interrupted it is for the caller to do.
+        """
         if self._undo is not None:
             self._undo()
             self._undo = None
