@@ -8,6 +8,7 @@ from keras_recipes.checks import check_choice
 
 TASKS = ("regression", "binary", "multiclass", "multilabel")
 MAX_CLASSES = 20  # an integer target with more distinct values is a quantity
+MAX_CODE_SPAN = 100  # class codes lie close together, prices in round thousands do not
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,17 @@ def infer_task(y: np.ndarray) -> str:
     """Returns the task that a target makes.
 
     One column of anything but numbers holds classes. One column of whole numbers does where at
-    most 20 of them are distinct, and at most half as many as there are rows. Two classes make
-    "binary", more "multiclass". Several columns of 0 and 1 alone make "multilabel". All else is
+    most 20 of them are distinct, at most half as many as there are rows, and the largest is at
+    most 100 above the smallest. Two classes make "binary", more "multiclass". Several columns of 0 and 1 alone make "multilabel". All else is
     "regression".
     """
     if y.ndim == 2:
         return "multilabel" if _is_indicator(y) else "regression"
     distinct = np.unique(y)
     if _is_numeric(y) and not (
-        len(distinct) <= min(MAX_CLASSES, len(y) / 2) and (distinct == np.floor(distinct)).all()
+        len(distinct) <= min(MAX_CLASSES, len(y) / 2)
+        and (distinct == np.floor(distinct)).all()
+        and float(distinct[-1]) - float(distinct[0]) <= MAX_CODE_SPAN
     ):
         return "regression"
     return "binary" if len(distinct) <= 2 else "multiclass"

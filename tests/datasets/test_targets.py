@@ -19,6 +19,7 @@ MANY = np.arange(42)
         (np.repeat(MANY[:20], 2), "multiclass"),
         (np.repeat(MANY[:21], 2), "regression"),
         ([0.5, 1.0, 0.5, 1.0], "regression"),
+        ([50_000, 100_000, 50_000, 100_000], "regression"),  # too far apart for codes
         ([[0, 1], [1, 1]], "multilabel"),
         ([[0.0, 1.5], [1.0, 1.0]], "regression"),
     ],
