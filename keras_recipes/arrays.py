@@ -10,6 +10,8 @@ from keras import tree
 
 from keras_recipes.checks import check_number
 
+VALIDATION_BATCH_SIZE = 1024  # it changes the speed, not the result
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -19,15 +21,26 @@ class Examples:
         x: Inputs, or a dataset that yields batches.
         y: Targets, None with a dataset.
         sample_weight: A weight for each example, or None.
-        batch_size: Examples a step, None with a dataset.
+        batch_size: Examples a step, 0 with a dataset.
         steps: Steps an epoch.
     """
 
     x: Any
     y: Any
     sample_weight: Any
-    batch_size: int | None
+    batch_size: int
     steps: int
+
+    @property
+    def count(self) -> int:
+        """The number of examples, where they are arrays."""
+        return _length(self.y)
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the arrays."""
+        arrays = tree.flatten((self.x, self.y, self.sample_weight))
+        return sum(array.nbytes for array in arrays if array is not None)
 
     def fingerprint(self) -> str:
         """What tells these examples from others: their number and a checksum; a dataset's steps."""
@@ -37,7 +50,7 @@ class Examples:
         for array in tree.flatten((self.x, self.y, self.sample_weight)):
             if array is not None:
                 checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
-        return f"{_length(self.y)} examples, {checksum:08x}"
+        return f"{self.count} examples, {checksum:08x}"
 
     @property
     def as_validation_data(self) -> Any:
@@ -70,7 +83,7 @@ def prepare(
         )
     examples = _examples(model, x, y, sample_weight, batch_size, "")
     if validation_split:
-        return _split(examples, validation_split, batch_size)
+        return _split(examples, validation_split)
     if validation_data is None:
         return examples, None
     if not isinstance(validation_data, tuple | list):
@@ -81,7 +94,7 @@ def prepare(
             f"{len(validation_data)} parts."
         )
     x, y, sample_weight = (*validation_data, None, None)[:3]
-    return examples, _examples(model, x, y, sample_weight, batch_size, "validation ")
+    return examples, _examples(model, x, y, sample_weight, VALIDATION_BATCH_SIZE, "validation ")
 
 
 def _examples(
@@ -102,11 +115,11 @@ def _examples(
             f"{type(x).__name__} of {'unknown' if steps in (None, -2) else 'infinite or no'} length. "
             "Use dataset.take(n), or dataset.apply(tf.data.experimental.assert_cardinality(n))."
         )
-    return Examples(x, None, None, None, steps)
+    return Examples(x, None, None, 0, steps)
 
 
-def _split(examples: Examples, fraction: float, batch_size: int) -> tuple[Examples, Examples]:
-    if examples.batch_size is None:
+def _split(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
+    if not examples.batch_size:
         raise ValueError(
             "`validation_split` must be 0 where `x` is a dataset. Received: "
             f"validation_split={fraction}. Pass a dataset as validation_data."
@@ -119,12 +132,15 @@ def _split(examples: Examples, fraction: float, batch_size: int) -> tuple[Exampl
             f"validation_split={fraction} of {count} examples."
         )
 
-    def part(rows: slice) -> Examples:
+    def part(rows: slice, batch_size: int) -> Examples:
         whole = (examples.x, examples.y, examples.sample_weight)
         x, y, weight = tree.map_structure(lambda a: None if a is None else a[rows], whole)
         return Examples(x, y, weight, batch_size, _steps(y, batch_size))
 
-    return part(slice(kept)), part(slice(kept, None))
+    return (
+        part(slice(kept), examples.batch_size),
+        part(slice(kept, None), VALIDATION_BATCH_SIZE),
+    )
 
 
 def _steps(y: Any, batch_size: int) -> int:

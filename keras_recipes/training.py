@@ -1,22 +1,29 @@
 """`fit`: the one-call training of a recipe."""
 
 import contextlib
+import datetime
 import json
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_recipes.arrays import Examples, prepare
 from keras_recipes.callbacks import EarlyStopping, OneCycle, PerformanceScheduling, Schedule
+from keras_recipes.callbacks.divergence_guard import DivergenceGuard
+from keras_recipes.callbacks.run_logs import RunLogs
 from keras_recipes.callbacks.saved_state import SavedState
+from keras_recipes.checkpoints import load_checkpoint
 from keras_recipes.checks import check_choice, check_instance, check_integer, check_number
+from keras_recipes.epochs import Training, train_from_iterator, train_in_memory
+from keras_recipes.graph_loops import can_loop
 from keras_recipes.guide import MAX_LEARNING_RATES
 from keras_recipes.optimizers.following import innermost
 from keras_recipes.run_directory import RunDirectory
@@ -25,8 +32,7 @@ __all__ = ["fit"]
 
 SCHEDULES = ("1cycle", "constant", "power", "exponential", "piecewise", "performance")
 RESUME = ("auto", "never", "must")
-VALIDATION_BATCH_SIZE = 1024  # it changes the speed, not the result
-AUTO_STEPS_PER_EXECUTION = 50  # "auto": the cost of a dispatch shared by as many steps is small
+START = {"next_epoch": 0, "next_step": 0, "iterations": 0}
 
 
 def fit(
@@ -45,6 +51,7 @@ def fit(
     run_dir: str | Path | None = None,
     resume: str = "auto",
     steps_per_execution: int | str = "auto",
+    checkpoint_every: int | datetime.timedelta | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     seed: int | None = None,
     verbose: int | str = "auto",
@@ -74,8 +81,11 @@ def fit(
             (`model.keras`) and the settings (`run.json`); None to keep nothing.
         resume: What to do where `run_dir` has a run: `"auto"` goes on with it, if the arguments
             are the same; `"never"` removes it; `"must"` makes it an error that there is none.
-        steps_per_execution: Steps a call of the compiled function; `"auto"` chooses. Batch-level
-            hooks of callbacks fire once an execution.
+        steps_per_execution: Steps a call of the compiled function; batch-level hooks of callbacks
+            fire once an execution. `"auto"` is some ten executions a second where the data are in
+            memory, else 50 steps.
+        checkpoint_every: Steps, or time as a `datetime.timedelta`, between two checkpoints in
+            `run_dir`; None for as often as 2% of the training time allows.
         callbacks: More Keras callbacks.
         seed: Seeds shuffling and dropout, globally, by `keras.utils.set_random_seed`.
         verbose: As for `keras.Model.fit`.
@@ -111,35 +121,49 @@ def fit(
         "early_stopping": _check_patience(early_stopping),
         "seed": None if seed is None else check_integer("seed", seed, "[0, 4294967295]"),
     }
+    if steps_per_execution != "auto":
+        check_integer("steps_per_execution", steps_per_execution, "[1, inf)", 'Or pass "auto".')
+    _check_interval(checkpoint_every)
     examples, validation = prepare(
         model, x, y, sample_weight, validation_data, validation_split, batch_size
     )
-    per_execution = _steps_per_execution(steps_per_execution, examples.steps)
+    in_memory = can_loop(model, examples, validation)
     with contextlib.ExitStack() as stack:
-        run = None
+        run = saved = None
         if run_dir is not None:
             run = RunDirectory(Path(run_dir))
             settings |= _identity(model, examples, validation)
             stack.enter_context(run.opened(settings, resume))
+            saved = load_checkpoint(run.checkpoints)
         if seed is not None:
             keras.utils.set_random_seed(seed)
         if schedule == "performance":
             model.optimizer.learning_rate = settings["max_learning_rate"]
-        stack.enter_context(_executing_steps(model, per_execution))
-        history, ordered, first_epoch = _callbacks(settings, validation, callbacks, run)
+        history = keras.callbacks.History()
+        position = saved.state if saved else START | {"order_seed": np.random.randint(2**31)}
+        ordered = _callbacks(settings, examples, validation is not None, callbacks, history)
         stack.callback(_stop_following, ordered)
-        model.fit(
-            examples.x,
-            examples.y,
-            sample_weight=examples.sample_weight,
-            batch_size=examples.batch_size,
-            shuffle=examples.batch_size is not None,  # a dataset shuffles itself
-            validation_data=validation and validation.as_validation_data,
-            validation_batch_size=validation and validation.batch_size and VALIDATION_BATCH_SIZE,
-            epochs=epochs,
-            initial_epoch=first_epoch,
-            callbacks=ordered,
-            verbose=verbose,
+        if run is not None:
+            ordered += [
+                RunLogs(run.logs, position["next_epoch"], position["iterations"]),
+                SavedState(
+                    run, saved, position["order_seed"], ordered, checkpoint_every, in_memory
+                ),
+            ]
+        train = train_in_memory if in_memory else train_from_iterator
+        train(
+            Training(
+                model,
+                examples,
+                validation,
+                epochs=epochs,
+                callbacks=ordered,
+                steps_per_execution=steps_per_execution,
+                order_seed=position["order_seed"],
+                first_epoch=position["next_epoch"],
+                first_step=position["next_step"],
+                verbose=verbose,
+            )
         )
         if run is not None:
             run.save_model(model)
@@ -166,19 +190,21 @@ def _identity(
 
 def _callbacks(
     settings: dict[str, Any],
-    validation: Examples | None,
+    examples: Examples,
+    validated: bool,
     given: Sequence[keras.callbacks.Callback],
-    run: RunDirectory | None,
-) -> tuple[keras.callbacks.History, list[keras.callbacks.Callback], int]:
-    """The history, all callbacks in their order, and the epoch to start with."""
-    history = keras.callbacks.History()
-    stateful = _stateful_callbacks(settings, validation is not None)
-    # Schedules put their values into the logs first, then the others read them.
-    ordered = [*_schedule_callbacks(settings), *stateful, *given, history]
-    if run is None:
-        return history, ordered, 0
-    saved = SavedState(run, history, stateful)
-    return history, [*ordered, keras.callbacks.TensorBoard(run.logs), saved], saved.next_epoch
+    history: keras.callbacks.History,
+) -> list[keras.callbacks.Callback]:
+    """All callbacks but those of the run directory, in their order."""
+    # The guard comes before anyone can use a bad step; schedules put their values into the logs
+    # before the others read them.
+    return [
+        DivergenceGuard(examples),
+        *_schedule_callbacks(settings),
+        *_stopping_callbacks(settings, validated),
+        *given,
+        history,
+    ]
 
 
 def _stop_following(callbacks: Sequence[keras.callbacks.Callback]) -> None:
@@ -224,10 +250,11 @@ def _schedule_callbacks(settings: dict[str, Any]) -> list[keras.callbacks.Callba
     return [OneCycle(rate) if schedule == "1cycle" else Schedule(schedule, rate)]
 
 
-def _stateful_callbacks(settings: dict[str, Any], validated: bool) -> list[Any]:
-    """What keeps counters from epoch to epoch, for `SavedState`."""
+def _stopping_callbacks(
+    settings: dict[str, Any], validated: bool
+) -> list[keras.callbacks.Callback]:
     epochs, patience = settings["epochs"], settings["early_stopping"]
-    made: list[Any] = []
+    made: list[keras.callbacks.Callback] = []
     if validated:
         # Without a patience it still finds the best epoch's weights.
         peak = int(epochs * 0.45) if settings["schedule"] == "1cycle" else 0
@@ -238,28 +265,16 @@ def _stateful_callbacks(settings: dict[str, Any], validated: bool) -> list[Any]:
     return made
 
 
+def _check_interval(checkpoint_every: int | datetime.timedelta | None) -> None:
+    if isinstance(checkpoint_every, datetime.timedelta):
+        check_number("checkpoint_every", checkpoint_every.total_seconds(), "[0, inf)")
+    elif checkpoint_every is not None:
+        hint = "For time pass a datetime.timedelta."
+        check_integer("checkpoint_every", checkpoint_every, "[1, inf)", hint)
+
+
 def _check_patience(early_stopping: int | None) -> int | None:
     if early_stopping is None:
         return None
     hint = "To train to the end pass None."
     return check_integer("early_stopping", early_stopping, "[1, inf)", hint)
-
-
-def _steps_per_execution(given: int | str, steps: int) -> int:
-    if given == "auto":
-        return min(AUTO_STEPS_PER_EXECUTION, steps)
-    return check_integer("steps_per_execution", given, "[1, inf)", 'Or pass "auto".')
-
-
-@contextlib.contextmanager
-def _executing_steps(model: keras.Model, count: int) -> Iterator[None]:
-    """Has the model take several steps in one call of its compiled function, and then as before."""
-    before, model.steps_per_execution = model.steps_per_execution, count
-    model.make_train_function(force=True)
-    model.make_test_function(force=True)
-    try:
-        yield
-    finally:
-        model.steps_per_execution = before
-        model.make_train_function(force=True)
-        model.make_test_function(force=True)

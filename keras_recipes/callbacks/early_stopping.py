@@ -36,6 +36,10 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
             start_from_epoch=check_integer("start_from_epoch", start_from_epoch, "[0, inf)"),
         )
 
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        super().on_train_begin(logs)
+        self.best = None  # Keras 3.12 leaves it
+
     def get_state(self) -> dict[str, Any]:
         """Returns the best value and the counters, as JSON can hold them."""
         state = {name: getattr(self, name) for name in STATE}

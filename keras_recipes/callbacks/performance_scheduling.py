@@ -72,6 +72,7 @@ class PerformanceScheduling(keras.callbacks.ReduceLROnPlateau):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if epoch == 0:
             self._reset()
+            self.best = None  # Keras 3.12 leaves it
 
     def get_state(self) -> dict[str, Any]:
         """Returns the best value, the counters and the learning rate, as JSON can hold them."""

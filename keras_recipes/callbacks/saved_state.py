@@ -1,3 +1,6 @@
+import datetime
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -5,86 +8,132 @@ import numpy as np
 from keras import ops
 
 from keras_recipes.callbacks.early_stopping import EarlyStopping
-from keras_recipes.callbacks.performance_scheduling import PerformanceScheduling
-from keras_recipes.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from keras_recipes.checkpoints import Checkpoint, save_checkpoint
 from keras_recipes.optimizers.following import innermost
 from keras_recipes.run_directory import RunDirectory
 
+SHARE = 0.02  # of the time may go into checkpoints where no interval is given
+
 
 class SavedState(keras.callbacks.Callback):
-    """Saves the state of a training at each epoch's end, and goes on from it.
+    """Saves the state of a training, and goes on from it.
 
-    It comes last of the callbacks, after the ones whose state it saves.
+    It comes last of the callbacks, after the ones whose state it saves: those that have a
+    `get_state()`, whose result JSON can hold, and a `set_state(state)`.
 
     Args:
         run: Where the checkpoints are.
-        history: The training's `History`.
-        stateful: The `EarlyStopping` and `PerformanceScheduling` of the training.
+        saved: What to go on from, or None.
+        order_seed: The seed of the order of the examples.
+        callbacks: The other callbacks.
+        every: Steps (an int) or time (a `timedelta`) between two checkpoints; None for as often as
+            2% of the time allows.
+        within_epochs: Whether training can go on from inside an epoch.
     """
 
     def __init__(
         self,
         run: RunDirectory,
-        history: keras.callbacks.History,
-        stateful: list[EarlyStopping | PerformanceScheduling],
+        saved: Checkpoint | None,
+        order_seed: int,
+        callbacks: Sequence[keras.callbacks.Callback],
+        every: int | datetime.timedelta | None,
+        within_epochs: bool,
     ) -> None:
         super().__init__()
-        self.history = history
-        self.stateful = stateful
         self._directory = run.checkpoints
-        self._saved = load_checkpoint(run.checkpoints)
-
-    @property
-    def next_epoch(self) -> int:
-        """The epoch, from 0, with which the saved training goes on."""
-        return self._saved.state["next_epoch"] if self._saved else 0
+        self._saved = saved
+        self._order_seed = order_seed
+        self._callbacks = [each for each in callbacks if hasattr(each, "get_state")]
+        self._history = next(c for c in callbacks if isinstance(c, keras.callbacks.History))
+        self._early_stopping = [c for c in callbacks if isinstance(c, EarlyStopping)]
+        self._every = every
+        self._within_epochs = within_epochs
+        self._cost = 0.0  # seconds that the last checkpoint took
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self._saved is not None:
             self._restore(self._saved)
-            self._saved = None
+        self._step = self._last_step = int(self.model.optimizer.iterations)
+        self._time = time.perf_counter()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if (
+            self._within_epochs
+            and not self.model.stop_training
+            and batch + 1 < self.params["steps"]
+        ):
+            self._save_if_due(self._epoch, batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         # A training that has stopped early must not go on.
-        next_epoch = self.params["epochs"] if self.model.stop_training else epoch + 1
-        save_checkpoint(self._directory, epoch + 1, self._capture(next_epoch))
+        self._save_if_due(self.params["epochs"] if self.model.stop_training else epoch + 1, 0)
 
-    def _capture(self, next_epoch: int) -> Checkpoint:
-        arrays = _named("model", self.model.variables)
-        arrays |= _named("optimizer", _optimizer_variables(self.model.optimizer))
-        state: dict[str, Any] = {
-            "next_epoch": next_epoch,
-            "history": self.history.history,
-            "callbacks": [callback.get_state() for callback in self.stateful],
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._save(self.params["epochs"], 0)
+
+    def _save_if_due(self, epoch: int, step: int) -> None:
+        if isinstance(self._every, int):
+            iterations = int(self.model.optimizer.iterations)
+            due = iterations // self._every > self._last_step // self._every
+            self._last_step = iterations
+        else:
+            passed = time.perf_counter() - self._time
+            given = self._every.total_seconds() if self._every else self._cost / SHARE
+            due = passed >= given
+        if due:
+            self._save(epoch, step)
+
+    def _save(self, epoch: int, step: int) -> None:
+        start = time.perf_counter()
+        checkpoint = self._capture(epoch, step)
+        if all(np.isfinite(array).all() for array in checkpoint.arrays.values()):
+            save_checkpoint(self._directory, int(self.model.optimizer.iterations), checkpoint)
+        self._time = time.perf_counter()
+        self._cost = self._time - start
+
+    def _capture(self, epoch: int, step: int) -> Checkpoint:
+        arrays: dict[str, np.ndarray] = {}
+        for kind, variables in self._variables().items():
+            for i, variable in enumerate(variables):
+                arrays[f"{kind}:{i}"] = ops.convert_to_numpy(variable)
+        for number, callback in enumerate(self._early_stopping):
+            for i, weight in enumerate(callback.best_weights or []):
+                arrays[f"best {number}:{i}"] = weight
+        state = {
+            "next_epoch": epoch,
+            "next_step": step,
+            "iterations": int(self.model.optimizer.iterations),
+            "order_seed": self._order_seed,
+            "epochs": self._history.epoch,
+            "history": self._history.history,
+            "callbacks": [callback.get_state() for callback in self._callbacks],
         }
-        for callback in self.stateful:
-            arrays |= _named("best", getattr(callback, "best_weights", None) or [])
         return Checkpoint(arrays, state)
 
     def _restore(self, saved: Checkpoint) -> None:
-        optimizer = self.model.optimizer
-        if not optimizer.built:
-            optimizer.build(self.model.trainable_variables)
-        _assign("model", self.model.variables, saved.arrays)
-        _assign("optimizer", _optimizer_variables(optimizer), saved.arrays)
-        self.history.history.update(saved.state["history"])
-        best = [saved.arrays[name] for name in saved.arrays if name.startswith("best:")]
-        for callback, state in zip(self.stateful, saved.state["callbacks"], strict=True):
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+        for kind, variables in self._variables().items():
+            for i, variable in enumerate(variables):
+                variable.assign(saved.arrays[f"{kind}:{i}"])
+        self._history.epoch = saved.state["epochs"]
+        self._history.history.update(saved.state["history"])
+        for callback, state in zip(self._callbacks, saved.state["callbacks"], strict=True):
             callback.set_state(state)
-            if isinstance(callback, EarlyStopping):
-                callback.best_weights = best or None
+        for number, callback in enumerate(self._early_stopping):
+            kind = f"best {number}:"
+            best = [array for name, array in saved.arrays.items() if name.startswith(kind)]
+            callback.best_weights = best or None
 
-
-def _optimizer_variables(optimizer: keras.Optimizer) -> list[Any]:
-    # Without the learning rate: while `fit` runs a schedule may be in its place.
-    rate = innermost(optimizer)._learning_rate
-    return [variable for variable in optimizer.variables if variable is not rate]
-
-
-def _named(kind: str, values: list[Any]) -> dict[str, np.ndarray]:
-    return {f"{kind}:{i}": ops.convert_to_numpy(value) for i, value in enumerate(values)}
-
-
-def _assign(kind: str, variables: list[Any], arrays: dict[str, np.ndarray]) -> None:
-    for i, variable in enumerate(variables):
-        variable.assign(arrays[f"{kind}:{i}"])
+    def _variables(self) -> dict[str, list[Any]]:
+        # Without the learning rate: while `fit` runs a schedule may be in its place.
+        rate = innermost(self.model.optimizer)._learning_rate
+        optimizer = [
+            variable for variable in self.model.optimizer.variables if variable is not rate
+        ]
+        metrics = self.model.metrics_variables if self._within_epochs else []
+        return {"model": self.model.variables, "optimizer": optimizer, "metrics": metrics}

@@ -43,6 +43,7 @@ class Schedule(keras.callbacks.Callback):
         if total_steps is not None:
             check_integer("total_steps", total_steps, "[1, inf)", "Pass epochs * steps per epoch.")
         self.total_steps = total_steps
+        self._first_step: int | None = None
         self._undo: Callable[[], None] | None = None
         self._following: dict[str, LearningRateSchedule] = {}
         self.make_schedules(total_steps or 1)  # so that a wrong option shows here, not in `fit`
@@ -63,16 +64,18 @@ class Schedule(keras.callbacks.Callback):
                 "total_steps=None. Pass total_steps=epochs * steps_per_epoch to "
                 f"{type(self).__name__}, or steps_per_epoch to fit."
             )
+        self._first_step = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._undo is not None:
             return
         optimizer = self.model.optimizer
         steps = self.params.get("steps") or 0
-        first_step = int(optimizer.iterations) - epoch * steps
+        if self._first_step is None:
+            self._first_step = int(optimizer.iterations) - epoch * steps
         schedules = self.make_schedules(self.total_steps or self.params["epochs"] * steps)
-        if first_step != 0:
-            schedules = {name: Delayed(each, first_step) for name, each in schedules.items()}
+        if self._first_step != 0:
+            schedules = {name: Delayed(each, self._first_step) for name, each in schedules.items()}
         self._undo = follow(optimizer, **schedules)
         self._following = schedules
         self.model.make_train_function(force=True)
@@ -85,6 +88,18 @@ class Schedule(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.restore()
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns the optimizer's step at which the schedule began, as JSON can hold it."""
+        return {"first_step": self._first_step}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on with the schedule that `get_state` told of.
+
+        Args:
+            state: What `get_state` returned.
+        """
+        self._first_step = state["first_step"]
 
     def restore(self) -> None:
         """Gives the optimizer back what it was compiled with; `fit` does so at its end.

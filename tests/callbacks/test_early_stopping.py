@@ -39,6 +39,12 @@ def test_epochs_before_the_start_are_not_looked_at():
     assert run(EarlyStopping(2, start_from_epoch=3), [5, 1, 9, 4, 3, 3, 3]) == (7, 4.0)
 
 
+def test_each_training_starts_anew():
+    callback = EarlyStopping(2)
+    assert run(callback, [1, 2, 3]) == (3, 0.0)
+    assert run(callback, [5, 4, 6]) == (3, 1.0)
+
+
 def test_its_state_survives_a_resume():
     losses = [3, 2, 2.5, 2.4, 2.3, 2.2]
     first, second = EarlyStopping(4), EarlyStopping(4)

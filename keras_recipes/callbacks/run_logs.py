@@ -1,0 +1,60 @@
+from pathlib import Path
+from typing import Any
+
+import keras
+
+PER_STEP = "_vs_iterations"  # tags that have the step on their axis, not the epoch
+
+
+class RunLogs(keras.callbacks.TensorBoard):
+    """Keras's `TensorBoard` for a run that may be killed: no point is lost, none comes twice.
+
+    What an epoch logged is in the files before the epoch is in a checkpoint; what they hold of
+    epochs after it goes when training goes on from there.
+
+    Args:
+        directory: Where the event files are.
+        first_epoch: The epoch with which training starts or goes on.
+        first_iteration: The optimizer's step by then.
+    """
+
+    def __init__(self, directory: Path, first_epoch: int, first_iteration: int) -> None:
+        super().__init__(directory, write_graph=first_iteration == 0)
+        for path in directory.rglob("events.out.tfevents.*"):
+            _prune(path, first_epoch, first_iteration)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        for writer in self._writers.values():
+            writer.flush()
+
+
+def _prune(path: Path, first_epoch: int, first_iteration: int) -> None:
+    import tensorflow as tf
+
+    def stays(record: bytes) -> bool:
+        event = tf.compat.v1.Event.FromString(record)
+        per_step = any(value.tag.endswith(PER_STEP) for value in event.summary.value)
+        if per_step:
+            return event.step <= first_iteration
+        return event.step < first_epoch or not event.summary.value
+
+    beside = path.with_name(f".{path.name}")
+    with tf.io.TFRecordWriter(str(beside)) as writer:
+        for record in _records(path):
+            if stays(record):
+                writer.write(record)
+    beside.replace(path)
+
+
+def _records(path: Path) -> list[bytes]:
+    """The whole records of a file; a kill can leave a torn one at its end."""
+    import tensorflow as tf
+
+    records: list[bytes] = []
+    try:
+        for record in tf.data.TFRecordDataset(str(path)):
+            records.append(record.numpy())
+    except tf.errors.DataLossError:
+        pass
+    return records

@@ -1,0 +1,159 @@
+"""Loops over batches inside one graph, on data that lie in memory as tensors.
+
+No iterator of batches, no call from Python for each step: a step costs its arithmetic. TensorFlow
+only.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops, tree
+
+from keras_recipes.arrays import Examples
+
+LARGEST = 8 * 2**30  # bytes of arrays that are copied into tensors; more goes through an iterator
+COMPILED_FROM = 3000  # steps: XLA saves half a millisecond a small step, to compile takes a second
+
+
+def can_loop(model: keras.Model, *examples: Examples | None) -> bool:
+    """Whether a model and its data can go the way of this module.
+
+    They cannot on another backend than TensorFlow, over several devices, eagerly, from a dataset,
+    or with a `train_step` or `test_step` of the model's own, whose results only Keras can read.
+    """
+    return (
+        keras.config.backend() == "tensorflow"
+        and not model.run_eagerly
+        and model.distribute_strategy.num_replicas_in_sync == 1
+        and type(model).train_step is keras.Model.train_step
+        and type(model).test_step is keras.Model.test_step
+        and all(each is None or each.batch_size for each in examples)
+        and sum(each.nbytes for each in examples if each is not None) <= LARGEST
+    )
+
+
+class TrainingLoop:
+    """Training steps over batches that are gathered in the graph, in any order.
+
+    Args:
+        model: A compiled model that `can_loop`.
+        examples: Arrays to train on.
+        total_steps: Length of the training, which says whether XLA pays.
+    """
+
+    def __init__(self, model: keras.Model, examples: Examples, total_steps: int) -> None:
+        import tensorflow as tf
+
+        self._model = model
+        self._data = _tensors(examples)
+        self._size = examples.batch_size
+        self._whole, self._rest = divmod(examples.count, examples.batch_size)
+        compiled = total_steps >= COMPILED_FROM and _xla_pays(model)
+        self._whole_batches = tf.function(self._steps, jit_compile=compiled)
+        # The smaller batch runs once an epoch: not worth another compilation.
+        self._last_batch = tf.function(self._steps)
+        _build(model, examples)
+        # Where callbacks look for the graph.
+        model.train_function = self._whole_batches if self._whole else self._last_batch
+
+    def run(self, order: Any, first: int, last: int) -> tuple[int, dict[str, Any]]:
+        """Takes the steps of an epoch from `first` up to `last`.
+
+        Args:
+            order: Tensor of the indices of all examples, in the order of this epoch.
+            first: Step of the epoch, from 0, to begin with.
+            last: Step to stop before.
+
+        Returns:
+            The step that comes next, and the metrics of the epoch so far. After a loss that is not
+            finite no step is taken.
+        """
+        parts = (
+            (self._whole_batches, first, min(last, self._whole), self._size),
+            (self._last_batch, max(first, self._whole), last, self._rest),
+        )
+        for function, begin, end, size in parts:
+            if begin < end:
+                bounds = ops.convert_to_tensor([begin, end], "int32")
+                first, finite, logs = function(self._data, order, bounds, size)
+                if not finite:
+                    break
+        return int(first), logs
+
+    def _steps(self, data: Any, order: Any, bounds: Any, size: int) -> Any:
+        import tensorflow as tf
+
+        first, last = tf.unstack(bounds)
+
+        def step(index: Any, finite: Any) -> Any:
+            rows = tf.ensure_shape(tf.slice(order, [index * self._size], [size]), [size])
+            batch = tree.map_structure(lambda each: tf.gather(each, rows), data)
+            logs = self._model.train_step(batch)
+            return index + 1, tf.math.is_finite(logs["loss"])
+
+        reached, finite = tf.while_loop(
+            lambda index, finite: (index < last) & finite,
+            step,
+            (first, tf.constant(True)),
+            parallel_iterations=1,
+        )
+        return reached, finite, self._model.get_metrics_result()
+
+
+class EvaluationLoop:
+    """Evaluation in one call of a graph.
+
+    Args:
+        model: A compiled model that `can_loop`.
+        examples: Arrays to evaluate on; their batch size changes the speed alone.
+    """
+
+    def __init__(self, model: keras.Model, examples: Examples) -> None:
+        import tensorflow as tf
+
+        self._model = model
+        self._data = _tensors(examples)
+        self._size = examples.batch_size
+        self.steps = examples.steps
+        self._function = tf.function(self._evaluate)
+        _build(model, examples)
+
+    def run(self) -> dict[str, Any]:
+        """Returns the metrics."""
+        return self._function(self._data)
+
+    def _evaluate(self, data: Any) -> dict[str, Any]:
+        import tensorflow as tf
+
+        def step(index: Any) -> Any:
+            rows = slice(index * self._size, (index + 1) * self._size)
+            self._model.test_step(tree.map_structure(lambda each: each[rows], data))
+            return index + 1
+
+        self._model.reset_metrics()
+        tf.while_loop(lambda index: index < self.steps, step, (0,), parallel_iterations=1)
+        return self._model.get_metrics_result()
+
+
+def _tensors(examples: Examples) -> Any:
+    parts = (examples.x, examples.y, examples.sample_weight)
+    return tree.map_structure(
+        ops.convert_to_tensor, tuple(part for part in parts if part is not None)
+    )
+
+
+def _build(model: keras.Model, examples: Examples) -> None:
+    """Makes the variables of the metrics and of the optimizer, outside of any graph."""
+    x, y, sample_weight = tree.map_structure(
+        lambda each: None if each is None else each[:1],
+        (examples.x, examples.y, examples.sample_weight),
+    )
+    model.fit(x, y, sample_weight=sample_weight, epochs=0, verbose=0)
+
+
+def _xla_pays(model: keras.Model) -> bool:
+    """Whether XLA is wanted and speeds the model up: on a CPU its random numbers are slow."""
+    import tensorflow as tf
+
+    random = any("seed_generator" in variable.path for variable in model.variables)
+    return model.jit_compile and (not random or bool(tf.config.list_logical_devices("GPU")))
