@@ -16,6 +16,14 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> s
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
+def device() -> str:
+    """Returns the name of what TensorFlow computes on."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    return tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else "the CPU"
+
+
 def write_result(name: str, title: str, parts: Sequence[str], command: str) -> Path:
     """Writes a result page under benchmarks/results, and prints it.
 
