@@ -4,6 +4,7 @@ python -m benchmarks.speed --data mnist.npz --housing housing.csv
 """
 
 import argparse
+import itertools
 import statistics
 import time
 import warnings
@@ -88,7 +89,7 @@ def pytorch_loop(x, y, batch, classes):
 
     sizes = [x.shape[1], *WIDTHS, classes or 1]
     parts = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(sizes):
         parts += [torch.nn.Linear(inputs, outputs), torch.nn.ELU()]
     model = torch.nn.Sequential(*parts[:-1])
     loss_of = torch.nn.CrossEntropyLoss() if classes else torch.nn.MSELoss()
@@ -128,7 +129,7 @@ def graph_loop(x, y, batch, classes, compiled=False):
     """An epoch in one graph: bare variables, one fused update each, no metrics, no schedule."""
     sizes = [x.shape[1], *WIDTHS, classes or 1]
     draw = keras.initializers.HeNormal(seed=1)
-    kernels = [tf.Variable(draw(shape)) for shape in zip(sizes, sizes[1:], strict=False)]
+    kernels = [tf.Variable(draw(shape)) for shape in itertools.pairwise(sizes)]
     weights = kernels + [tf.Variable(tf.zeros(size)) for size in sizes[1:]]
     velocities = [tf.Variable(tf.zeros_like(weight)) for weight in weights]
     data, targets = tf.constant(x), tf.constant(y if classes else y[:, None])
