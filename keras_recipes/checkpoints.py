@@ -13,6 +13,7 @@ import numpy as np
 
 MAGIC = b"keras_recipes checkpoint 1\n"
 KEPT = 2
+UNFINISHED = ".unfinished"
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,13 @@ class Checkpoint:
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file so that it has either its old content or the new, whatever happens.
 
+    Two processes must not write into one directory at a time.
+
     Raises:
         OSError: If it cannot be written; what was there stays.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    # One name a directory: what a kill leaves is written over by the next that is written.
+    beside = path.with_name(UNFINISHED)
     try:
         with beside.open("wb") as file:
             file.write(content)

@@ -4,6 +4,7 @@ No iterator of batches, no call from Python for each step: a step costs its arit
 only.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -35,6 +36,8 @@ def can_loop(model: keras.Model, *examples: Examples | None) -> bool:
 class TrainingLoop:
     """Training steps over batches that are gathered in the graph, in any order.
 
+    It is traced at the first `run`: what the optimizer follows then, it follows.
+
     Args:
         model: A compiled model that `can_loop`.
         examples: Arrays to train on.
@@ -44,17 +47,16 @@ class TrainingLoop:
     def __init__(self, model: keras.Model, examples: Examples, total_steps: int) -> None:
         import tensorflow as tf
 
-        self._model = model
         self._data = _tensors(examples)
         self._size = examples.batch_size
         self._whole, self._rest = divmod(examples.count, examples.batch_size)
-        compiled = total_steps >= COMPILED_FROM and _xla_pays(model)
-        self._whole_batches = tf.function(self._steps, jit_compile=compiled)
-        # The smaller batch runs once an epoch: not worth another compilation.
-        self._last_batch = tf.function(self._steps)
         _build(model, examples)
-        # Where callbacks look for the graph.
-        model.train_function = self._whole_batches if self._whole else self._last_batch
+        self._model = model
+        steps = _training_steps(model, examples.batch_size)
+        self._compiles = total_steps >= COMPILED_FROM and _xla_pays(model)
+        self._whole_batches = tf.function(steps, jit_compile=self._compiles)
+        # The smaller batch runs once an epoch: not worth another compilation.
+        self._last_batch = tf.function(steps)
 
     def run(self, order: Any, first: int, last: int) -> tuple[int, dict[str, Any]]:
         """Takes the steps of an epoch from `first` up to `last`.
@@ -68,6 +70,8 @@ class TrainingLoop:
             The step that comes next, and the metrics of the epoch so far. After a loss that is not
             finite no step is taken.
         """
+        if self._compiles:
+            self._compile(order)
         parts = (
             (self._whole_batches, first, min(last, self._whole), self._size),
             (self._last_batch, max(first, self._whole), last, self._rest),
@@ -78,26 +82,18 @@ class TrainingLoop:
                 first, finite, logs = function(self._data, order, bounds, size)
                 if not finite:
                     break
+                self._model.train_function = function  # where callbacks look for the graph
         return int(first), logs
 
-    def _steps(self, data: Any, order: Any, bounds: Any, size: int) -> Any:
+    def _compile(self, order: Any) -> None:
+        """Compiles without taking a step; what XLA cannot compile goes without it."""
         import tensorflow as tf
 
-        first, last = tf.unstack(bounds)
-
-        def step(index: Any, finite: Any) -> Any:
-            rows = tf.ensure_shape(tf.slice(order, [index * self._size], [size]), [size])
-            batch = tree.map_structure(lambda each: tf.gather(each, rows), data)
-            logs = self._model.train_step(batch)
-            return index + 1, tf.math.is_finite(logs["loss"])
-
-        reached, finite = tf.while_loop(
-            lambda index, finite: (index < last) & finite,
-            step,
-            (first, tf.constant(True)),
-            parallel_iterations=1,
-        )
-        return reached, finite, self._model.get_metrics_result()
+        self._compiles = False
+        try:
+            self._whole_batches(self._data, order, ops.zeros(2, "int32"), self._size)
+        except tf.errors.InvalidArgumentError:
+            self._whole_batches = self._last_batch
 
 
 class EvaluationLoop:
@@ -111,28 +107,54 @@ class EvaluationLoop:
     def __init__(self, model: keras.Model, examples: Examples) -> None:
         import tensorflow as tf
 
-        self._model = model
-        self._data = _tensors(examples)
-        self._size = examples.batch_size
         self.steps = examples.steps
-        self._function = tf.function(self._evaluate)
+        self._data = _tensors(examples)
         _build(model, examples)
+        self._function = tf.function(_evaluation(model, examples.batch_size, examples.steps))
 
     def run(self) -> dict[str, Any]:
         """Returns the metrics."""
         return self._function(self._data)
 
-    def _evaluate(self, data: Any) -> dict[str, Any]:
-        import tensorflow as tf
 
+# Loops are made anew for each training: functions that are made anew, too, keep TensorFlow from
+# taking them for one that is traced again and again.
+def _training_steps(model: keras.Model, batch_size: int) -> Callable[..., Any]:
+    import tensorflow as tf
+
+    def steps(data: Any, order: Any, bounds: Any, size: int) -> Any:
+        first, last = tf.unstack(bounds)
+
+        def step(index: Any, finite: Any) -> Any:
+            rows = tf.ensure_shape(tf.slice(order, [index * batch_size], [size]), [size])
+            logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
+            return index + 1, tf.math.is_finite(logs["loss"])
+
+        reached, finite = tf.while_loop(
+            lambda index, finite: (index < last) & finite,
+            step,
+            (first, tf.constant(True)),
+            parallel_iterations=1,
+        )
+        return reached, finite, model.get_metrics_result()
+
+    return steps
+
+
+def _evaluation(model: keras.Model, batch_size: int, steps: int) -> Callable[..., Any]:
+    import tensorflow as tf
+
+    def evaluate(data: Any) -> dict[str, Any]:
         def step(index: Any) -> Any:
-            rows = slice(index * self._size, (index + 1) * self._size)
-            self._model.test_step(tree.map_structure(lambda each: each[rows], data))
+            rows = slice(index * batch_size, (index + 1) * batch_size)
+            model.test_step(tree.map_structure(lambda each: each[rows], data))
             return index + 1
 
-        self._model.reset_metrics()
-        tf.while_loop(lambda index: index < self.steps, step, (0,), parallel_iterations=1)
-        return self._model.get_metrics_result()
+        model.reset_metrics()
+        tf.while_loop(lambda index: index < steps, step, (0,), parallel_iterations=1)
+        return model.get_metrics_result()
+
+    return evaluate
 
 
 def _tensors(examples: Examples) -> Any:
@@ -144,16 +166,18 @@ def _tensors(examples: Examples) -> Any:
 
 def _build(model: keras.Model, examples: Examples) -> None:
     """Makes the variables of the metrics and of the optimizer, outside of any graph."""
-    x, y, sample_weight = tree.map_structure(
-        lambda each: None if each is None else each[:1],
-        (examples.x, examples.y, examples.sample_weight),
+    parts = (examples.x, examples.y, examples.sample_weight)
+    batch = tree.map_structure(
+        lambda each: None if each is None else ops.convert_to_tensor(each[:1]), parts
     )
-    model.fit(x, y, sample_weight=sample_weight, epochs=0, verbose=0)
+    model._symbolic_build(data_batch=batch)
 
 
 def _xla_pays(model: keras.Model) -> bool:
-    """Whether XLA is wanted and speeds the model up: on a CPU its random numbers are slow."""
+    """Whether XLA can compile a model and speeds it up: on a CPU its random numbers are slow."""
     import tensorflow as tf
 
     random = any("seed_generator" in variable.path for variable in model.variables)
-    return model.jit_compile and (not random or bool(tf.config.list_logical_devices("GPU")))
+    if random and not tf.config.list_logical_devices("GPU"):
+        return False
+    return all(layer.supports_jit for layer in model._flatten_layers())

@@ -1,4 +1,7 @@
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+def pytest_addoption(parser):
+    parser.addoption(
+        "--kills",
+        type=int,
+        default=4,
+        help="times that a training process is killed before it may end; 20 is the full count",
+    )

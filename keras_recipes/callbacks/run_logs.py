@@ -1,7 +1,10 @@
+import io
 from pathlib import Path
 from typing import Any
 
 import keras
+
+from keras_recipes.checkpoints import write_atomically
 
 PER_STEP = "_vs_iterations"  # tags that have the step on their axis, not the epoch
 
@@ -31,6 +34,7 @@ class RunLogs(keras.callbacks.TensorBoard):
 
 def _prune(path: Path, first_epoch: int, first_iteration: int) -> None:
     import tensorflow as tf
+    from tensorboard.summary.writer.record_writer import RecordWriter
 
     def stays(record: bytes) -> bool:
         event = tf.compat.v1.Event.FromString(record)
@@ -39,12 +43,13 @@ def _prune(path: Path, first_epoch: int, first_iteration: int) -> None:
             return event.step <= first_iteration
         return event.step < first_epoch or not event.summary.value
 
-    beside = path.with_name(f".{path.name}")
-    with tf.io.TFRecordWriter(str(beside)) as writer:
-        for record in _records(path):
-            if stays(record):
-                writer.write(record)
-    beside.replace(path)
+    kept = io.BytesIO()
+    writer = RecordWriter(kept)
+    for record in _records(path):
+        if stays(record):
+            writer.write(record)
+    if len(kept.getvalue()) < path.stat().st_size:
+        write_atomically(path, kept.getvalue())
 
 
 def _records(path: Path) -> list[bytes]:
