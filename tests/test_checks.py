@@ -66,7 +66,7 @@ def test_integers_beyond_all_floats_are_out_of_range(check, value):
 
 def test_text_is_not_empty():
     assert check_text("monitor", "val_loss", "a name") == "val_loss"
-    with pytest.raises(ValueError, match="`monitor` must be a name. Received: monitor=''"):
+    with pytest.raises(ValueError, match=r"`monitor` must be a name\. Received: monitor=''"):
         check_text("monitor", "", "a name")
     with pytest.raises(TypeError, match="`monitor` must be a name"):
         check_text("monitor", 3, "a name")
