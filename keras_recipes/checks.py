@@ -76,7 +76,7 @@ def check_flag(name: str, value: Any, hint: str = "") -> bool:
 
 
 def check_instance(
-    name: str, value: Any, kinds: type | tuple[type, ...], expected: str, hint: str = ""
+    name: str, value: Any, kinds: type | tuple[Any, ...], expected: str, hint: str = ""
 ) -> Any:
     """Returns `value`, an instance of `kinds`, which the message calls `expected`."""
     if not isinstance(value, kinds):
