@@ -1,6 +1,7 @@
 """The parts that the builders put together: input, hidden layers, output."""
 
-from collections.abc import Sequence
+import numbers
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_recipes.checks import check_choice, check_instance, check_integer
+from keras_recipes.adaptation import full_precision, standardize
+from keras_recipes.checks import (
+    check_choice,
+    check_instance,
+    check_integer,
+    check_sequence,
+    check_text,
+)
 from keras_recipes.guide import initializer_for
 from keras_recipes.layers import MCAlphaDropout, MCDropout, RReLU
 
@@ -47,19 +55,27 @@ class Seeds:
         if seed is not None:
             check_integer("seed", seed, "[0, inf)", "For weights that differ each time pass None.")
         self._generator = None if seed is None else np.random.default_rng(seed)
+        self._counted = 0
 
     def draw(self) -> int | None:
         return None if self._generator is None else int(self._generator.integers(2**31))
 
     def initializer(self, identifier: Any) -> Any:
-        """A new initializer with a seed of its own, whatever `identifier` was seeded with."""
+        """An initializer whose draws are its own, though others were made from `identifier`.
+
+        Where no seed was given they go by that of `identifier`: the first by it, the next by one
+        more.
+        """
         initializer = keras.initializers.get(identifier)
-        if not isinstance(initializer, keras.Initializer):
-            return initializer
-        config = initializer.get_config()
-        if "seed" in config and not isinstance(config["seed"], dict):
-            config["seed"] = self.draw() if self._generator else config["seed"]
-        return type(initializer).from_config(config)
+        config = initializer.get_config() if isinstance(initializer, keras.Initializer) else {}
+        seed = config.get("seed")
+        if "seed" not in config or (self._generator is None and isinstance(seed, dict)):
+            return initializer  # a function, nothing random, or a generator that moves on by itself
+        if self._generator is not None:
+            seed = self.draw()
+        elif seed is not None:
+            seed, self._counted = (seed + self._counted) % 2**32, self._counted + 1
+        return type(initializer).from_config({**config, "seed": seed})
 
 
 @dataclass(frozen=True)
@@ -113,49 +129,6 @@ class Hidden:
         return layer(seed=seeds.draw(), name=name) if layer is RReLU else layer(name=name)
 
 
-def standardize(adapt_to: Any, input_shape: tuple[int, ...]) -> keras.Layer:
-    """Returns a `Normalization` layer that has learnt its mean and variance from data.
-
-    A feature that does not vary in the data keeps its scale: dividing by its standard deviation
-    would blow up the first new value.
-    """
-    if not _is_dataset(adapt_to):
-        adapt_to = np.asarray(adapt_to)
-        if (
-            adapt_to.dtype.kind not in "biuf"
-            or adapt_to.shape[1:] != input_shape
-            or not len(adapt_to)
-        ):
-            expected = ", ".join(["n", *map(str, input_shape)])
-            raise ValueError(
-                f"`adapt_to` must be numbers of shape ({expected}), n > 0. Received: "
-                f"shape={adapt_to.shape}, dtype={adapt_to.dtype}. Pass the training inputs."
-            )
-    # In the variables' precision: half precision cannot hold inputs beyond 65504.
-    layer = layers.Normalization(name="normalization", dtype=full_precision())
-    layer.adapt(adapt_to)
-    mean, variance, count = layer.get_weights()
-    if not (np.isfinite(mean).all() and np.isfinite(variance).all()):
-        bad = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(variance)))
-        raise ValueError(
-            "`adapt_to` must be finite. Received: NaN or infinity in the features "
-            f"{bad[:10].tolist()} (of the last axis). Impute or drop them."
-        )
-    constant = np.sqrt(variance) <= 1e-6 * np.abs(mean)
-    layer.set_weights([mean, np.where(constant, 1.0, variance), count])
-    layer.finalize_state()
-    return layer
-
-
-def full_precision() -> str:
-    """The dtype of the variables under the global policy, float32 under mixed_float16."""
-    return keras.config.dtype_policy().variable_dtype
-
-
-def _is_dataset(data: Any) -> bool:
-    return isinstance(data, keras.utils.PyDataset) or hasattr(data, "element_spec")
-
-
 def build_stack(
     input_shape: Any,
     n_outputs: int,
@@ -186,13 +159,16 @@ def build_stack(
         dtype=full_precision(),
         name="output",
     )(x)
-    return keras.Model(inputs, x, name=check_instance("name", name, str, "a string"))
+    return keras.Model(inputs, x, name=check_text("name", name, "a string that is not empty"))
 
 
 def _check_shape(input_shape: Any) -> tuple[int, ...]:
-    shape = input_shape if isinstance(input_shape, Sequence) else (input_shape,)
     hint = "Pass the shape of one example, without the batch axis: (8,), or 8."
-    if not shape or isinstance(shape, str):
+    shape = [input_shape]
+    if not isinstance(input_shape, numbers.Integral):
+        expected = "an integer or a tuple of integers"
+        shape = check_sequence("input_shape", input_shape, expected, hint)
+    if not shape:
         raise ValueError(
             f"`input_shape` must have at least one axis. Received: input_shape={input_shape!r}. {hint}"
         )
@@ -211,10 +187,26 @@ def _check_outputs(n_outputs: int, task: str) -> int:
 def check_widths(hidden_units: Any) -> list[int]:
     """Returns the widths of the hidden layers as a list."""
     hint = "For three layers of 100 units pass (100, 100, 100)."
-    check_instance("hidden_units", hidden_units, Sequence, "a sequence of widths", hint)
-    if not hidden_units:
+    widths = check_sequence("hidden_units", hidden_units, "a sequence of widths", hint)
+    if not widths:
         raise ValueError(
             "`hidden_units` must have at least one width. Received: "
             f"hidden_units={hidden_units!r}. {hint}"
         )
-    return [check_integer("hidden_units", units, "[1, inf)", hint) for units in hidden_units]
+    return [check_integer("hidden_units", units, "[1, inf)", hint) for units in widths]
+
+
+def check_initializer(kernel_initializer: Any, matched: str) -> Any:
+    """Returns what is to initialize the hidden layers, `matched` for None."""
+    if kernel_initializer is None:
+        return matched
+    hint = "For the one that goes with the activation pass None."
+    expected = "a Keras initializer, its name or None"
+    check_instance("kernel_initializer", kernel_initializer, (str, Callable), expected, hint)
+    try:
+        return keras.initializers.get(kernel_initializer)
+    except ValueError as error:
+        raise ValueError(
+            f"`kernel_initializer` must be {expected}. Received: "
+            f"kernel_initializer={kernel_initializer!r}. {hint}"
+        ) from error

@@ -3,8 +3,12 @@
 import difflib
 import math
 import numbers
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
+
+import numpy as np
+
+BYTES_AND_TEXT = (str, bytes, bytearray, memoryview)
 
 
 def check_number(name: str, value: Any, interval: str, hint: str = "") -> float:
@@ -18,11 +22,11 @@ def check_number(name: str, value: Any, interval: str, hint: str = "") -> float:
 
     Raises:
         TypeError: If `value` is not a real number.
-        ValueError: If it is NaN or outside `interval`.
+        ValueError: If it is NaN, outside `interval`, or beyond what a float holds.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(_message(name, f"a number in {interval}", value, hint))
-    if not _contains(interval, float(value)):
+    if not _contains(interval, value):
         raise ValueError(_message(name, f"in {interval}", value, hint))
     return float(value)
 
@@ -31,7 +35,7 @@ def check_integer(name: str, value: Any, interval: str, hint: str = "") -> int:
     """Returns `value` as an int; like `check_number`, and a float is refused."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(_message(name, f"an integer in {interval}", value, hint))
-    if not _contains(interval, int(value)):
+    if not _contains(interval, value):
         raise ValueError(_message(name, f"in {interval}", value, hint))
     return int(value)
 
@@ -48,6 +52,22 @@ def check_choice(name: str, value: Any, choices: Collection[str], hint: str = ""
     return value
 
 
+def check_text(name: str, value: Any, expected: str, hint: str = "") -> str:
+    """Returns `value`, a string that is not empty, which the message calls `expected`."""
+    check_instance(name, value, str, expected, hint)
+    if not value:
+        raise ValueError(_message(name, expected, value, hint))
+    return value
+
+
+def check_sequence(name: str, value: Any, expected: str, hint: str = "") -> list[Any]:
+    """Returns `value`, a sequence or an array of one axis, as a list; text and bytes are neither."""
+    listed = isinstance(value, Sequence) and not isinstance(value, BYTES_AND_TEXT)
+    if not listed and not (isinstance(value, np.ndarray) and value.ndim == 1):
+        raise TypeError(_message(name, expected, value, hint))
+    return list(value)
+
+
 def check_flag(name: str, value: Any, hint: str = "") -> bool:
     """Returns `value`, which must be True or False."""
     if not isinstance(value, bool):
@@ -56,7 +76,7 @@ def check_flag(name: str, value: Any, hint: str = "") -> bool:
 
 
 def check_instance(
-    name: str, value: Any, kinds: type | tuple[type, ...], expected: str, hint: str = ""
+    name: str, value: Any, kinds: type | tuple[Any, ...], expected: str, hint: str = ""
 ) -> Any:
     """Returns `value`, an instance of `kinds`, which the message calls `expected`."""
     if not isinstance(value, kinds):
@@ -64,7 +84,11 @@ def check_instance(
     return value
 
 
-def _contains(interval: str, value: float) -> bool:
+def _contains(interval: str, value: Any) -> bool:
+    try:
+        value = float(value)
+    except OverflowError:
+        value = math.inf if value > 0 else -math.inf
     low, high = (float(bound) for bound in interval[1:-1].split(","))
     above = value >= low if interval[0] == "[" else value > low
     below = value <= high if interval[-1] == "]" else value < high

@@ -143,7 +143,8 @@ class Recommendation:
         activation: Name of the hidden activation.
         kernel_initializer: Name of the initializer that goes with it.
         normalization: `"batch"` or None.
-        clipnorm: Bound on the norm of each gradient, or None.
+        clipnorm: Bound on the norm of each gradient, or None. `build` leaves it out where its
+            caller clips otherwise, or passes an optimizer that is an object: clip there.
         reasons: One sentence for each choice.
     """
 
@@ -160,6 +161,8 @@ class Recommendation:
     ) -> keras.Model:
         """Returns the compiled model, `keywords` going to the builder before the advice.
 
+        An optimizer that is an object clips by its own settings, not as advised.
+
         Args:
             input_shape: Shape of one example, a tuple or an int.
             n_outputs: Number of outputs, or of classes.
@@ -175,6 +178,9 @@ class Recommendation:
         advice = asdict(self)
         for field in ("setup", "hidden_layers", "reasons"):
             del advice[field]
+        by_name = isinstance(keywords.get("optimizer", ""), str)
+        if not by_name or keywords.keys() & {"clipvalue", "global_clipnorm"}:
+            del advice["clipnorm"]
         advice["hidden_units"] = (100,) * self.hidden_layers
         return build(input_shape, n_outputs, task, **{**advice, **keywords})
 

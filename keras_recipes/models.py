@@ -6,8 +6,9 @@ from typing import Any
 
 import keras
 
-from keras_recipes.architecture import TASKS, Hidden, build_stack, check_widths
-from keras_recipes.checks import check_choice, check_flag, check_instance, check_number
+from keras_recipes.architecture import Hidden, build_stack, check_initializer, check_widths
+from keras_recipes.checks import check_choice, check_flag, check_number
+from keras_recipes.compilation import compile_model
 from keras_recipes.guide import (
     DEEP_FROM,
     DEFAULT_SETUP,
@@ -16,7 +17,6 @@ from keras_recipes.guide import (
     initializer_for,
 )
 from keras_recipes.layers.max_norm import ExactMaxNorm
-from keras_recipes.optimizers import make_optimizer
 
 __all__ = ["build_default_dnn", "build_self_normalizing_dnn"]
 
@@ -72,13 +72,14 @@ def build_default_dnn(
         max_norm: Bound, > 0, on the norm of each hidden unit's incoming weights.
         adapt_to: Inputs, an array or a `tf.data.Dataset`, from which a `Normalization` layer in
             the model learns each feature's mean and variance; None for inputs scaled already.
-        optimizer: A name of `keras_recipes.make_optimizer`, or a Keras optimizer.
+        optimizer: A name of `keras_recipes.make_optimizer`, or a new Keras optimizer.
         learning_rate: A number > 0 or a schedule; None for the optimizer's default.
         momentum: A number in [0, 1) or a schedule; None for 0.9.
         clipvalue: Bound, > 0, on each component of the gradients.
         clipnorm: Bound, > 0, on the norm of each variable's gradient.
         global_clipnorm: Bound, > 0, on the norm of all gradients. At most one of the three.
-        metrics: What `compile` takes; None for RMSE or accuracy, whichever fits the task.
+        metrics: A list of names, functions and `keras.metrics.Metric`; None for RMSE or accuracy,
+            whichever fits the task.
         seed: The same one gives the same weights and the same dropout; None for random ones.
         name: Name of the model.
 
@@ -99,7 +100,7 @@ def build_default_dnn(
     hidden_units = check_widths(hidden_units)
     hidden = Hidden(
         activation=canonical_activation(activation),
-        kernel_initializer=kernel_initializer or initializer_for(activation),
+        kernel_initializer=check_initializer(kernel_initializer, initializer_for(activation)),
         batch_norm=_uses_batch_norm(normalization, len(hidden_units)),
         batch_norm_position=check_choice(
             "batch_norm_position", batch_norm_position, ("before", "after")
@@ -111,7 +112,11 @@ def build_default_dnn(
         regularizer=_regularizer(l1, l2),
         constraint=_constraint(max_norm),
     )
-    chosen = _choose_optimizer(
+    model = build_stack(input_shape, n_outputs, task, hidden_units, hidden, adapt_to, seed, name)
+    return compile_model(
+        model,
+        task,
+        metrics,
         optimizer,
         learning_rate=learning_rate,
         momentum=momentum,
@@ -119,11 +124,6 @@ def build_default_dnn(
         clipnorm=clipnorm,
         global_clipnorm=global_clipnorm,
     )
-    model = build_stack(input_shape, n_outputs, task, hidden_units, hidden, adapt_to, seed, name)
-    model.compile(
-        chosen, TASKS[task].loss, metrics=TASKS[task].metrics if metrics is None else metrics
-    )
-    return model
 
 
 def build_self_normalizing_dnn(
@@ -173,13 +173,14 @@ def build_self_normalizing_dnn(
         max_norm: Bound, > 0, on the norm of each hidden unit's incoming weights.
         adapt_to: Inputs, an array or a `tf.data.Dataset`, from which a `Normalization` layer in
             the model learns each feature's mean and variance; None for standardized inputs.
-        optimizer: A name of `keras_recipes.make_optimizer`, or a Keras optimizer.
+        optimizer: A name of `keras_recipes.make_optimizer`, or a new Keras optimizer.
         learning_rate: A number > 0 or a schedule; None for the optimizer's default.
         momentum: A number in [0, 1) or a schedule; None for 0.9.
         clipvalue: Bound, > 0, on each component of the gradients.
         clipnorm: Bound, > 0, on the norm of each variable's gradient.
         global_clipnorm: Bound, > 0, on the norm of all gradients. At most one of the three.
-        metrics: What `compile` takes; None for RMSE or accuracy, whichever fits the task.
+        metrics: A list of names, functions and `keras.metrics.Metric`; None for RMSE or accuracy,
+            whichever fits the task.
         seed: The same one gives the same weights and the same dropout; None for random ones.
         name: Name of the model.
 
@@ -201,7 +202,9 @@ def build_self_normalizing_dnn(
     _warn_of_weakened({"l1": l1, "l2": l2, "max_norm": max_norm})
     hidden = Hidden(
         activation="selu",
-        kernel_initializer=kernel_initializer or SELF_NORMALIZING_SETUP.kernel_initializer,
+        kernel_initializer=check_initializer(
+            kernel_initializer, SELF_NORMALIZING_SETUP.kernel_initializer
+        ),
         batch_norm=False,
         batch_norm_position="before",
         batch_norm_momentum=0.0,
@@ -211,7 +214,11 @@ def build_self_normalizing_dnn(
         regularizer=_regularizer(l1, l2),
         constraint=_constraint(max_norm),
     )
-    chosen = _choose_optimizer(
+    model = build_stack(input_shape, n_outputs, task, hidden_units, hidden, adapt_to, seed, name)
+    return compile_model(
+        model,
+        task,
+        metrics,
         optimizer,
         learning_rate=learning_rate,
         momentum=momentum,
@@ -219,11 +226,6 @@ def build_self_normalizing_dnn(
         clipnorm=clipnorm,
         global_clipnorm=global_clipnorm,
     )
-    model = build_stack(input_shape, n_outputs, task, hidden_units, hidden, adapt_to, seed, name)
-    model.compile(
-        chosen, TASKS[task].loss, metrics=TASKS[task].metrics if metrics is None else metrics
-    )
-    return model
 
 
 def _uses_batch_norm(normalization: str | None, depth: int) -> bool:
@@ -260,11 +262,10 @@ def _check_self_normalizing(activation: Any, kernel_initializer: Any, normalizat
             f"`activation` must be 'selu'. Received: activation={activation!r}. No other one has "
             "the fixed point at mean 0 and variance 1; for it use build_default_dnn."
         )
-    name = getattr(kernel_initializer, "__class__", type(None)).__name__
-    if kernel_initializer not in (None, "lecun_normal", "lecun_uniform") and name not in (
-        "LecunNormal",
-        "LecunUniform",
-    ):
+    name = kernel_initializer
+    if not isinstance(name, str | None):
+        name = type(name).__name__
+    if name not in (None, "lecun_normal", "lecun_uniform", "LecunNormal", "LecunUniform"):
         raise ValueError(
             "`kernel_initializer` must be None, 'lecun_normal' or 'lecun_uniform'. Received: "
             f"kernel_initializer={kernel_initializer!r}. Only weights of variance 1 / fan-in keep "
@@ -285,17 +286,3 @@ def _warn_of_weakened(keywords: dict[str, Any]) -> None:
             "1: the network self-normalizes less. Prefer dropout, which is alpha dropout here.",
             stacklevel=3,
         )
-
-
-def _choose_optimizer(optimizer: Any, **arguments: Any) -> keras.Optimizer:
-    if isinstance(optimizer, str):
-        return make_optimizer(optimizer, **arguments)
-    check_instance("optimizer", optimizer, keras.Optimizer, "a name or a Keras optimizer")
-    given = [name for name, value in arguments.items() if value is not None]
-    if given:
-        raise ValueError(
-            f"`{given[0]}` must be None where the optimizer is an object. Received: "
-            f"{', '.join(f'{name}={arguments[name]}' for name in given)}. Set it in the optimizer, "
-            "or pass the optimizer's name."
-        )
-    return optimizer

@@ -9,6 +9,8 @@ from keras_recipes.checks import (
     check_instance,
     check_integer,
     check_number,
+    check_sequence,
+    check_text,
 )
 
 
@@ -53,6 +55,32 @@ def test_integers_are_integers(value):
 def test_integers_lie_in_their_interval():
     with pytest.raises(ValueError, match="Received: epochs=0"):
         check_integer("epochs", 0, "[1, inf)")
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400)])
+@pytest.mark.parametrize("check", [check_number, check_integer])
+def test_integers_beyond_all_floats_are_out_of_range(check, value):
+    with pytest.raises(ValueError, match=r"`steps` must be in \(-inf, inf\)"):
+        check("steps", value, "(-inf, inf)")
+
+
+def test_text_is_not_empty():
+    assert check_text("monitor", "val_loss", "a name") == "val_loss"
+    with pytest.raises(ValueError, match=r"`monitor` must be a name\. Received: monitor=''"):
+        check_text("monitor", "", "a name")
+    with pytest.raises(TypeError, match="`monitor` must be a name"):
+        check_text("monitor", 3, "a name")
+
+
+@pytest.mark.parametrize("value", [(3, 4), [3, 4], range(3, 5), np.array([3, 4])])
+def test_sequences_become_lists(value):
+    assert check_sequence("widths", value, "a sequence of widths") == [3, 4]
+
+
+@pytest.mark.parametrize("value", ["34", b"34", 34, {3, 4}, np.array(3), np.ones((2, 2)), None])
+def test_what_is_not_a_sequence_is_refused(value):
+    with pytest.raises(TypeError, match="`widths` must be a sequence of widths"):
+        check_sequence("widths", value, "a sequence of widths")
 
 
 def test_choices_suggest_the_near_one():

@@ -86,6 +86,20 @@ def test_a_recommendation_builds_its_model(conditions, expected):
     assert model.optimizer.clipnorm == expected["clipnorm"]
 
 
+@pytest.mark.parametrize("own", [{"clipvalue": 0.5}, {"global_clipnorm": 2.0}, {"clipnorm": 3.0}])
+def test_a_recommendation_to_clip_yields_to_its_callers_clipping(own):
+    optimizer = guide.recommend(depth=2, recurrent=True).build(4, **own).optimizer
+    clips = {
+        name: getattr(optimizer, name) for name in ("clipvalue", "clipnorm", "global_clipnorm")
+    }
+    assert {name: bound for name, bound in clips.items() if bound is not None} == own
+
+
+def test_a_recommendation_to_clip_leaves_an_optimizer_as_it_is():
+    model = guide.recommend(depth=2, recurrent=True).build(4, optimizer=keras.optimizers.Adam())
+    assert model.optimizer.clipnorm is None
+
+
 def test_a_recommendation_yields_to_its_caller():
     model = guide.recommend(depth=2).build(4, hidden_units=(7,))
     assert model.get_layer("hidden_1").units == 7

@@ -15,8 +15,9 @@ ORDER = (
     ("datasets",),  # for who has a path in hand: the rest of the library takes arrays
     ("guide", "arrays", "checkpoints"),
     ("run_directory",),
-    ("layers", "schedules", "optimizers"),
+    ("layers", "schedules", "optimizers", "adaptation"),
     ("architecture",),
+    ("compilation",),
     ("models", "linear", "diagnostics", "sparsity"),
     ("callbacks", "graph_loops"),
     ("epochs",),

@@ -2,7 +2,7 @@ from typing import Any
 
 import keras
 
-from keras_recipes.checks import check_integer
+from keras_recipes.checks import check_integer, check_text
 
 STATE = ("best", "wait", "best_epoch", "stopped_epoch")
 
@@ -30,7 +30,7 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         self, patience: int = 10, *, monitor: str = "val_loss", start_from_epoch: int = 0
     ) -> None:
         super().__init__(
-            monitor=monitor,
+            monitor=check_text("monitor", monitor, "the name of a quantity in the epoch's logs"),
             patience=check_integer("patience", patience, "[1, inf)", "Or leave it out."),
             restore_best_weights=True,
             start_from_epoch=check_integer("start_from_epoch", start_from_epoch, "[0, inf)"),

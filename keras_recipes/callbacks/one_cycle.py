@@ -5,7 +5,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_recipes import schedules
 from keras_recipes.callbacks.schedule import Schedule
-from keras_recipes.checks import check_flag
+from keras_recipes.checks import check_flag, check_number
 from keras_recipes.optimizers import can_follow_momentum
 
 
@@ -14,7 +14,8 @@ class OneCycle(Schedule):
 
     Both are computed inside the step. While `fit` runs, the optimizer follows them; afterwards it
     is again what it was compiled with. Each `fit` starts a new cycle, or, with `initial_epoch`,
-    goes on in it from that epoch. Each epoch's logs get its last `learning_rate` and `momentum`.
+    goes on in it from that epoch; a dataset of unknown length does not tell how far in that is, and
+    starts a new one. Each epoch's logs get its last `learning_rate` and `momentum`.
 
     Args:
         max_learning_rate: Rate at the peak, > 0.
@@ -51,6 +52,7 @@ class OneCycle(Schedule):
         self.cycle_momentum = check_flag("cycle_momentum", cycle_momentum)
         self.max_momentum = max_momentum
         self.min_momentum = min_momentum
+        check_number("max_learning_rate", max_learning_rate, "(0, inf)")
         super().__init__("1cycle", max_learning_rate, total_steps=total_steps, **curve)
 
     def make_schedules(self, total_steps: int) -> dict[str, LearningRateSchedule]:

@@ -3,7 +3,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_recipes.checks import check_choice, check_integer, check_number
+from keras_recipes.checks import check_choice, check_integer, check_number, check_text
 
 STATE = ("best", "wait", "cooldown_counter")
 
@@ -49,7 +49,7 @@ class PerformanceScheduling(keras.callbacks.ReduceLROnPlateau):
         verbose: int = 0,
     ) -> None:
         super().__init__(
-            monitor=monitor,
+            monitor=check_text("monitor", monitor, "the name of a quantity in the epoch's logs"),
             factor=check_number("factor", factor, "(0, 1)", "0.5 halves the rate."),
             patience=check_integer("patience", patience, "[1, inf)"),
             verbose=verbose,

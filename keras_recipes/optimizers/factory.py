@@ -5,8 +5,9 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_recipes.checks import check_choice, check_number
+from keras_recipes.checks import check_choice
 from keras_recipes.guide import LEARNING_RATES
+from keras_recipes.optimizers.arguments import check_arguments, check_momentum, check_rate
 from keras_recipes.optimizers.momentum import SGD, Adam, AdamW, Nadam, ScheduledMomentum
 
 # name -> class, the argument that is its momentum (None: it has none), fixed arguments
@@ -57,33 +58,20 @@ def make_optimizer(
     Reference: Geron, *Hands-On Machine Learning*, 2nd ed., chapter 11 (2019), Faster Optimizers.
     """
     check_choice("name", name, OPTIMIZERS)
-    clips = {"clipvalue": clipvalue, "clipnorm": clipnorm, "global_clipnorm": global_clipnorm}
-    clips = {
-        clip: check_number(clip, bound, "(0, inf)", "For no clipping pass None.")
-        for clip, bound in clips.items()
-        if bound is not None
+    optimizer, momentum_argument, fixed = OPTIMIZERS[name]
+    given = {
+        "clipvalue": clipvalue,
+        "clipnorm": clipnorm,
+        "global_clipnorm": global_clipnorm,
     }
-    if len(clips) > 1:
-        raise ValueError(
-            "At most one of `clipvalue`, `clipnorm` and `global_clipnorm` may be given. Received: "
-            f"{', '.join(f'{clip}={bound}' for clip, bound in clips.items())}. Keep one."
-        )
+    if weight_decay is not None:  # None is not what AdamW takes for its own
+        given["weight_decay"] = weight_decay
+    rate = LEARNING_RATES[name] if learning_rate is None else learning_rate
+    arguments = {**fixed, **check_arguments(given), "learning_rate": check_rate(rate)}
     momentum = _check_momentum(name, momentum)
-    optimizer, momentum_argument, arguments = OPTIMIZERS[name]
-    arguments = {**arguments, **clips, "learning_rate": _check_rate(name, learning_rate)}
-    if weight_decay is not None:
-        arguments["weight_decay"] = check_number("weight_decay", weight_decay, "[0, inf)")
     if momentum is not None and momentum_argument is not None:
         arguments[momentum_argument] = momentum
     return optimizer(**arguments)
-
-
-def _check_rate(name: str, learning_rate: Any) -> Any:
-    if learning_rate is None:
-        return LEARNING_RATES[name]
-    if isinstance(learning_rate, LearningRateSchedule):
-        return learning_rate
-    return check_number("learning_rate", learning_rate, "(0, inf)", "Or pass a schedule.")
 
 
 def _check_momentum(name: str, momentum: Any) -> Any:
@@ -96,11 +84,9 @@ def _check_momentum(name: str, momentum: Any) -> Any:
             f"`momentum` must be None for {name!r}, which has none. Received: momentum={momentum!r}. "
             f"Optimizers with momentum are {able}."
         )
-    if isinstance(momentum, LearningRateSchedule):
-        if not issubclass(optimizer, ScheduledMomentum):
-            raise ValueError(
-                f"`momentum` must be a number for {name!r}. Received: momentum={momentum!r}. "
-                "For a schedule choose adam, nadam or adamw."
-            )
-        return momentum
-    return check_number("momentum", momentum, "[0, 1)", "The usual values are 0.9 and 0.95.")
+    if isinstance(momentum, LearningRateSchedule) and not issubclass(optimizer, ScheduledMomentum):
+        raise ValueError(
+            f"`momentum` must be a number for {name!r}. Received: momentum={momentum!r}. "
+            "For a schedule choose adam, nadam or adamw."
+        )
+    return check_momentum("momentum", momentum)

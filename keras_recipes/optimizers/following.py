@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_recipes.checks import check_instance
 from keras_recipes.optimizers.momentum import ScheduledMomentum
 
 
 def innermost(optimizer: Any) -> Any:
     """The optimizer that takes the steps: mixed precision wraps it to scale the loss."""
+    check_instance("optimizer", optimizer, keras.Optimizer, "a Keras optimizer")
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
@@ -18,6 +21,9 @@ def can_follow_momentum(optimizer: Any) -> bool:
 
     Args:
         optimizer: A Keras optimizer, wrapped for mixed precision or not.
+
+    Raises:
+        TypeError: If `optimizer` is not one.
     """
     optimizer = innermost(optimizer)
     return isinstance(optimizer, ScheduledMomentum) and optimizer._momentum != 0
@@ -40,8 +46,16 @@ def follow(
 
     Returns:
         A function that undoes it: the optimizer is as it was compiled, its state as trained.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If `momentum` is given and the optimizer cannot follow it.
     """
     optimizer = innermost(optimizer)
+    _check_schedule("learning_rate", learning_rate)
+    if momentum is not None:
+        _check_schedule("momentum", momentum)
+        _check_able(optimizer)
     compiled_rate, compiled_momentum = optimizer._learning_rate, None
     place = [variable is compiled_rate for variable in optimizer._variables]
     optimizer.learning_rate = learning_rate
@@ -58,3 +72,18 @@ def follow(
             optimizer.momentum = compiled_momentum
 
     return undo
+
+
+def _check_schedule(name: str, schedule: Any) -> None:
+    hint = "For a number set it in the optimizer."
+    check_instance(name, schedule, LearningRateSchedule, "a learning-rate schedule", hint)
+
+
+def _check_able(optimizer: Any) -> None:
+    if not can_follow_momentum(optimizer):
+        kind = type(optimizer)
+        raise ValueError(
+            "`optimizer` must have a momentum that can follow a schedule. Received: "
+            f"{kind.__module__}.{kind.__name__}. Pass one of keras_recipes.optimizers with a momentum "
+            "other than 0, or momentum=None."
+        )

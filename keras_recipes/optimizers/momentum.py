@@ -11,7 +11,7 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_recipes.checks import check_number
+from keras_recipes.optimizers.arguments import check_arguments, check_momentum, check_rate
 
 
 class ScheduledMomentum(keras.optimizers.Optimizer):
@@ -21,6 +21,9 @@ class ScheduledMomentum(keras.optimizers.Optimizer):
     """
 
     momentum_argument = "beta_1"
+
+    def __init__(self, learning_rate: Any, **arguments: Any) -> None:
+        super().__init__(check_rate(learning_rate), **check_arguments(arguments))
 
     @property
     def momentum(self) -> Any:
@@ -32,17 +35,21 @@ class ScheduledMomentum(keras.optimizers.Optimizer):
 
     @momentum.setter
     def momentum(self, value: Any) -> None:
-        if not isinstance(value, LearningRateSchedule):
-            value = check_number(
-                self.momentum_argument,
-                value,
-                "[0, 1)",
-                "Or pass a schedule: OneCycleMomentum(...).",
+        value = check_momentum(self.momentum_argument, value)
+        if value != 0 and not self._has_slots():
+            raise ValueError(
+                f"`{self.momentum_argument}` must stay 0 in an optimizer that was built with 0, "
+                f"without velocities. Received: {self.momentum_argument}={value!r}. Compile with an "
+                'optimizer that has a momentum from the start: make_optimizer("momentum").'
             )
         self._momentum_of_step = None
         self._momentum = value
 
     beta_1 = momentum  # the name under which Keras's adaptive optimizers read and set it
+
+    def _has_slots(self) -> bool:
+        """Whether there are, or will be, variables for a momentum other than 0."""
+        return True
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         self._momentum_of_step = self.momentum  # evaluated once for all variables
@@ -73,13 +80,14 @@ class SGD(ScheduledMomentum, keras.optimizers.SGD):
 
     Args:
         learning_rate: A number > 0 or a schedule. Defaults to 0.01.
-        momentum: A number in [0, 1) or a schedule. Defaults to 0, which needs no slots.
+        momentum: A number in [0, 1) or a schedule. Defaults to 0, which needs no slots; once built
+            without them the optimizer takes no other.
         nesterov: Whether to look ahead (Nesterov, 1983).
         **kwargs: As for every Keras optimizer: `clipvalue`, `clipnorm`, `weight_decay`, ...
 
     Raises:
-        TypeError: If `momentum` is neither a number nor a schedule.
-        ValueError: If `momentum` is outside [0, 1).
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> optimizer = SGD(OneCycle(0.05, 1000), momentum=OneCycleMomentum(1000))
@@ -104,6 +112,9 @@ class SGD(ScheduledMomentum, keras.optimizers.SGD):
         self.momentums = (
             [] if self._momentum == 0 else self.add_optimizer_variables(variables, "momentum")
         )
+
+    def _has_slots(self) -> bool:
+        return not self.built or bool(self.momentums)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         step = ops.multiply(
@@ -133,8 +144,8 @@ class Adam(ScheduledMomentum, keras.optimizers.Adam):
         **kwargs: Those of `keras.optimizers.Adam`.
 
     Raises:
-        TypeError: If `beta_1` is neither a number nor a schedule.
-        ValueError: If `beta_1` is outside [0, 1).
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> optimizer = Adam(OneCycle(0.005, 1000), beta_1=OneCycleMomentum(1000))
@@ -155,8 +166,8 @@ class AdamW(ScheduledMomentum, keras.optimizers.AdamW):
         **kwargs: Those of `keras.optimizers.AdamW`.
 
     Raises:
-        TypeError: If `beta_1` is neither a number nor a schedule.
-        ValueError: If `beta_1` is outside [0, 1).
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> optimizer = AdamW(OneCycle(0.005, 1000), beta_1=OneCycleMomentum(1000))
@@ -182,8 +193,8 @@ class Nadam(ScheduledMomentum, keras.optimizers.Nadam):
         **kwargs: Those of `keras.optimizers.Nadam`.
 
     Raises:
-        TypeError: If `beta_1` is neither a number nor a schedule.
-        ValueError: If `beta_1` is outside [0, 1).
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> optimizer = Nadam(OneCycle(0.005, 1000), beta_1=OneCycleMomentum(1000))

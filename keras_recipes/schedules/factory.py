@@ -10,7 +10,13 @@ from keras.optimizers.schedules import (
     PiecewiseConstantDecay,
 )
 
-from keras_recipes.checks import check_choice, check_integer, check_number
+from keras_recipes.checks import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    check_sequence,
+)
 from keras_recipes.schedules.one_cycle import OneCycle
 from keras_recipes.schedules.power_decay import PowerDecay
 
@@ -22,7 +28,9 @@ def _constant(learning_rate: float, total_steps: int) -> LearningRateSchedule:
 def _power(
     learning_rate: float, total_steps: int, decay_steps: int | None = None, power: float = 1.0
 ) -> LearningRateSchedule:
-    return PowerDecay(learning_rate, decay_steps or max(total_steps // 10, 1), power)
+    if decay_steps is None:
+        decay_steps = max(total_steps // 10, 1)
+    return PowerDecay(learning_rate, decay_steps, power)
 
 
 def _exponential(
@@ -32,9 +40,14 @@ def _exponential(
     decay_rate: float = 0.1,
     staircase: bool = False,
 ) -> LearningRateSchedule:
-    decay_steps = check_integer("decay_steps", decay_steps or max(total_steps // 2, 1), "[1, inf)")
-    decay_rate = check_number("decay_rate", decay_rate, "(0, 1]")
-    return ExponentialDecay(learning_rate, decay_steps, decay_rate, staircase)
+    if decay_steps is None:
+        decay_steps = max(total_steps // 2, 1)
+    return ExponentialDecay(
+        learning_rate,
+        check_integer("decay_steps", decay_steps, "[1, inf)"),
+        check_number("decay_rate", decay_rate, "(0, 1]"),
+        check_flag("staircase", staircase),
+    )
 
 
 def _piecewise(
@@ -45,16 +58,23 @@ def _piecewise(
 ) -> LearningRateSchedule:
     if boundaries is None:
         boundaries = (total_steps // 2, total_steps * 3 // 4)
+    hint = "For halves at step 100 pass boundaries=(100,), factors=(1.0, 0.5)."
+    boundaries = [
+        check_integer("boundaries", boundary, "[0, inf)", hint)
+        for boundary in check_sequence("boundaries", boundaries, "a sequence of steps", hint)
+    ]
     if factors is None:
         factors = tuple(0.1**piece for piece in range(len(boundaries) + 1))
-    if len(factors) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
+    factors = [
+        check_number("factors", factor, "(0, inf)", hint)
+        for factor in check_sequence("factors", factors, "a sequence of numbers", hint)
+    ]
+    if len(factors) != len(boundaries) + 1 or boundaries != sorted(boundaries):
         raise ValueError(
             "`boundaries` must be increasing steps and `factors` one more than they are. Received: "
-            f"boundaries={boundaries}, factors={factors}. For halves at step 100 pass "
-            "boundaries=(100,), factors=(1.0, 0.5)."
+            f"boundaries={boundaries}, factors={factors}. {hint}"
         )
-    rates = [learning_rate * check_number("factors", factor, "(0, inf)") for factor in factors]
-    return PiecewiseConstantDecay(list(boundaries), rates)
+    return PiecewiseConstantDecay(boundaries, [learning_rate * factor for factor in factors])
 
 
 MAKERS: dict[str, Callable[..., LearningRateSchedule]] = {

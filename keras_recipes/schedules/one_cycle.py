@@ -50,8 +50,9 @@ class _Cycle(LearningRateSchedule):
             peak = max(self.warmup_fraction * self.total_steps - 1, 0)
             return [0, peak, self.total_steps - 1]
         tail = int(self.final_fraction * self.total_steps) + 1
-        peak = (self.total_steps - tail) // 2
-        return [0, peak, 2 * peak, self.total_steps]
+        last = self.total_steps - 1
+        peak = max((self.total_steps - tail) // 2, min(1, last))  # the shortest cycles reach it too
+        return [0, peak, min(2 * peak, last), self.total_steps]
 
     def _interpolate(self, step: Any, values: list[float]) -> Any:
         # Weights of the knots' values: at most two are not zero, and none is negative, so that
@@ -60,7 +61,8 @@ class _Cycle(LearningRateSchedule):
         step = ops.cast(step, "float32")
         starts = ops.convert_to_tensor(knots[:-1], "float32")
         spans = [max(end - start, 1e-6) for start, end in itertools.pairwise(knots)]
-        passed = ANNEALS[self.anneal](ops.clip((step - starts) / spans, 0.0, 1.0))
+        fractions = (step - starts) / ops.convert_to_tensor(spans, "float32")
+        passed = ANNEALS[self.anneal](ops.clip(fractions, 0.0, 1.0))
         weights = ops.pad(passed, [[1, 0]], constant_values=1.0) - ops.pad(passed, [[0, 1]])
         return ops.sum(weights * ops.convert_to_tensor(values, "float32"))
 

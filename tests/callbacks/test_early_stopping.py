@@ -67,3 +67,11 @@ def test_its_state_survives_a_resume():
 def test_bad_arguments_are_refused(arguments, error, match):
     with pytest.raises(error, match=match):
         EarlyStopping(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "error"), [(3, TypeError), (None, TypeError), ("", ValueError)]
+)
+def test_the_monitor_is_a_name(monitor, error):
+    with pytest.raises(error, match="`monitor` must be the name of a quantity"):
+        EarlyStopping(monitor=monitor)

@@ -5,8 +5,9 @@ import tensorflow as tf
 
 from keras_recipes import build_default_dnn
 from keras_recipes.callbacks import OneCycle, Schedule
+from keras_recipes.optimizers import SGD
+from keras_recipes.schedules import Delayed, OneCycleMomentum
 from keras_recipes.schedules import OneCycle as OneCycleSchedule
-from keras_recipes.schedules import OneCycleMomentum
 
 X = np.random.default_rng(0).normal(size=(50, 3)).astype("float32")
 Y = X.sum(axis=1, keepdims=True)
@@ -106,6 +107,25 @@ def test_under_mixed_precision_it_reaches_the_inner_optimizer():
     assert min(history["momentum"]) < 0.9
 
 
+@pytest.mark.parametrize("scaled", [False, True])
+def test_under_gradient_accumulation_a_step_is_a_batch(scaled):
+    optimizer = SGD(0.01, momentum=0.9, gradient_accumulation_steps=2)
+    model = build(optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer)
+    rate, momentum = OneCycleSchedule(0.05, 21), OneCycleMomentum(21)
+    by_hand = SGD(rate, momentum=momentum, gradient_accumulation_steps=2)
+    twin = build(optimizer=by_hand)
+    for cycle in range(2):
+        history = fit(model, OneCycle(0.05)).history
+        ends = (6, 13, 20)
+        assert history["learning_rate"] == pytest.approx([float(rate(step)) for step in ends])
+        assert history["momentum"] == pytest.approx([float(momentum(step)) for step in ends])
+        by_hand.learning_rate = Delayed(rate, 21 * cycle)
+        by_hand.momentum = Delayed(momentum, 21 * cycle)
+        twin.make_train_function(force=True)
+        fit(twin)
+        np.testing.assert_allclose(weights(model), weights(twin), rtol=1e-4, atol=1e-6)
+
+
 def test_a_dataset_of_unknown_length_needs_total_steps():
     data = tf.data.Dataset.from_tensor_slices((X, Y)).filter(lambda x, y: True).batch(10)
     with pytest.raises(ValueError, match="total_steps=epochs"):
@@ -128,7 +148,8 @@ def test_any_schedule_by_its_name():
 @pytest.mark.parametrize(
     ("make", "error", "match"),
     [
-        (lambda: OneCycle(0), ValueError, "`learning_rate`"),
+        (lambda: OneCycle(-1), ValueError, "`max_learning_rate`"),
+        (lambda: OneCycle("0.1"), TypeError, "`max_learning_rate`"),
         (lambda: OneCycle(0.1, cycle_momentum="yes"), TypeError, "`cycle_momentum`"),
         (lambda: OneCycle(0.1, total_steps=0), ValueError, "`total_steps`"),
         (lambda: OneCycle(0.1, max_momentum=1.5), ValueError, "`max_momentum`"),

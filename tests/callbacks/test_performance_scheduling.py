@@ -84,3 +84,11 @@ def test_a_schedule_in_the_optimizer_is_refused():
 def test_bad_arguments_are_refused(arguments, match):
     with pytest.raises(ValueError, match=match):
         PerformanceScheduling(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "error"), [(3, TypeError), (None, TypeError), ("", ValueError)]
+)
+def test_the_monitor_is_a_name(monitor, error):
+    with pytest.raises(error, match="`monitor` must be the name of a quantity"):
+        PerformanceScheduling(monitor=monitor)

@@ -5,6 +5,8 @@ import pytest
 from keras_recipes.optimizers import can_follow_momentum, follow, make_optimizer
 from keras_recipes.schedules import OneCycle, OneCycleMomentum
 
+RATE, MOMENTUM = OneCycle(0.1, 10), OneCycleMomentum(10)
+
 
 def compiled(optimizer):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
@@ -76,3 +78,27 @@ def test_a_saved_optimizer_loads_after_undoing(tmp_path):
     again = keras.models.load_model(tmp_path / "model.keras")
     for ours, theirs in zip(model.optimizer.variables, again.optimizer.variables, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+@pytest.mark.parametrize(
+    ("make", "learning_rate", "momentum", "error", "match"),
+    [
+        (lambda: make_optimizer("sgd"), RATE, MOMENTUM, ValueError, "that can follow a schedule"),
+        (keras.optimizers.Adam, RATE, MOMENTUM, ValueError, "or momentum=None"),
+        (lambda: make_optimizer("adam"), 0.1, None, TypeError, "`learning_rate` must be"),
+        (lambda: make_optimizer("adam"), RATE, 0.9, TypeError, "`momentum` must be"),
+    ],
+)
+def test_what_cannot_be_followed_is_refused(make, learning_rate, momentum, error, match):
+    optimizer = compiled(make()).optimizer
+    config = optimizer.get_config()
+    with pytest.raises(error, match=match):
+        follow(optimizer, learning_rate, momentum)
+    assert optimizer.get_config() == config
+
+
+def test_what_is_not_an_optimizer_is_refused():
+    with pytest.raises(TypeError, match="`optimizer` must be a Keras optimizer"):
+        follow("adam", RATE)
+    with pytest.raises(TypeError, match="`optimizer` must be a Keras optimizer"):
+        can_follow_momentum("x")

@@ -184,3 +184,58 @@ def test_bad_momentum_is_refused(value, error):
         SGD(0.1, momentum=value)
     with pytest.raises(error, match="`beta_1` must be"):
         Nadam(0.1, beta_1=value)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error"),
+    [
+        *(({"learning_rate": value}, ValueError) for value in (float("nan"), -0.5, np.inf, 0)),
+        ({"learning_rate": "fast"}, TypeError),
+        ({"clipvalue": "x"}, TypeError),
+        ({"clipnorm": -1}, ValueError),
+        ({"global_clipnorm": True}, TypeError),
+        ({"weight_decay": -1}, ValueError),
+        ({"ema_momentum": float("nan")}, ValueError),
+        ({"use_ema": "yes"}, TypeError),
+        ({"loss_scale_factor": 0}, ValueError),
+        ({"gradient_accumulation_steps": 1}, ValueError),
+        ({"gradient_accumulation_steps": 2.5}, TypeError),
+        ({"ema_overwrite_frequency": 0}, ValueError),
+    ],
+)
+@pytest.mark.parametrize("cls", [SGD, Adam, AdamW, Nadam])
+def test_bad_arguments_of_every_optimizer_are_refused(cls, keywords, error):
+    with pytest.raises(error, match=f"`{next(iter(keywords))}` must be"):
+        cls(**keywords)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda: SGD(0.1, nesterov="x"), TypeError, "`nesterov` must be True or False"),
+        (lambda: Adam(beta_2="x"), TypeError, "`beta_2` must be a number"),
+        (lambda: AdamW(beta_2=-1), ValueError, "`beta_2` must be in"),
+        (lambda: Nadam(epsilon=float("nan")), ValueError, "`epsilon` must be in"),
+        (lambda: Adam(amsgrad=1), TypeError, "`amsgrad` must be True or False"),
+        (lambda: SGD(clipnorm=1.0, clipvalue=1.0), ValueError, "At most one"),
+    ],
+)
+def test_bad_arguments_of_one_optimizer_are_refused(make, error, match):
+    with pytest.raises(error, match=match):
+        make()
+
+
+def test_a_momentum_needs_the_velocities_of_its_optimizer():
+    optimizer = SGD(0.1)
+    optimizer.momentum = 0.5  # not built yet: there will be velocities
+    optimizer.momentum = 0.0
+    optimizer.build([keras.Variable(np.ones(3, "float32"))])
+    for momentum in (0.9, MOMENTUM):
+        with pytest.raises(ValueError, match=r'stay 0 .* make_optimizer\("momentum"\)'):
+            optimizer.momentum = momentum
+    assert optimizer.momentum == 0.0
+    optimizer.momentum = 0
+    with_slots = SGD(0.1, momentum=0.9)
+    with_slots.build([keras.Variable(np.ones(3, "float32"))])
+    with_slots.momentum = 0.0
+    with_slots.momentum = MOMENTUM

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -63,6 +67,14 @@ def test_the_shortest_cycles_are_finite_and_positive(total):
         assert (values(schedule, range(total + 2)) > 0).all()
 
 
+@pytest.mark.parametrize(("total", "final_fraction"), [(2, 0.1), (4, 0.5)])
+def test_the_shortest_cycles_reach_the_maximum(total, final_fraction):
+    schedule = OneCycle(0.1, total, final_fraction=final_fraction)
+    np.testing.assert_allclose(values(schedule, [0, 1, total]), [0.01, 0.1, 1e-5], rtol=1e-5)
+    momentum = values(OneCycleMomentum(total, final_fraction=final_fraction), [0, 1, total])
+    np.testing.assert_allclose(momentum, [0.95, 0.85, 0.95], rtol=1e-5)
+
+
 def test_after_its_end_a_cycle_stays_at_its_final_value():
     schedule = OneCycle(0.1, 100, final_learning_rate=1e-7)
     np.testing.assert_allclose(values(schedule, [100, 101, 10**9]), 1e-7, rtol=1e-5)
@@ -101,6 +113,33 @@ def test_schedules_survive_serialization(schedule):
     )
 
 
+ON_PYTORCH = """
+import keras
+from keras_recipes.schedules import Delayed, OneCycle, OneCycleMomentum, PowerDecay
+assert keras.backend.backend() == "torch"
+for schedule in {schedules}:
+    print(*(float(keras.ops.convert_to_numpy(schedule(step))) for step in range(0, 12, 3)))
+"""
+
+
+def test_schedules_run_on_pytorch():
+    pytest.importorskip("torch")
+    schedules = (
+        "(OneCycle(0.1, 8), OneCycle(0.1, 8, warmup_fraction=0.3, anneal='cosine'), "
+        "OneCycleMomentum(8), PowerDecay(0.1, 3, 2.0), Delayed(OneCycle(0.1, 8), 2))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", ON_PYTORCH.format(schedules=schedules)],
+        env={**os.environ, "KERAS_BACKEND": "torch"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    theirs = np.array([line.split() for line in ran.stdout.splitlines()], dtype=float)
+    ours = [values(schedule, range(0, 12, 3)) for schedule in eval(schedules)]
+    np.testing.assert_allclose(theirs, ours, rtol=1e-4)
+
+
 def test_make_schedule_uses_what_keras_has():
     kinds = keras.optimizers.schedules
     assert isinstance(make_schedule("exponential", 0.1, 100), kinds.ExponentialDecay)
@@ -118,12 +157,42 @@ def test_make_schedule_uses_what_keras_has():
         ("exponential", {"decay_steps": 10, "staircase": True}, [9, 10], [0.1, 0.01]),
         ("piecewise", {}, [50, 51, 75, 76], [0.1, 0.01, 0.01, 0.001]),
         ("piecewise", {"boundaries": [30], "factors": [1, 0.5]}, [30, 31], [0.1, 0.05]),
+        ("piecewise", {"boundaries": np.array([30]), "factors": np.array([1, 0.5])}, [31], [0.05]),
         ("1cycle", {"final_fraction": 0.0}, [49], [0.1]),
     ],
 )
 def test_make_schedule_by_name(name, options, steps, expected):
     schedule = make_schedule(name, 0.1, 100, **options)
     np.testing.assert_allclose(values(schedule, steps), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error"),
+    [
+        *(
+            (name, {"decay_steps": value}, error)
+            for name in ("power", "exponential")
+            for value, error in (
+                (0, ValueError),
+                ("", TypeError),
+                ((), TypeError),
+                (np.array([5, 6]), TypeError),
+                (10**400, ValueError),
+            )
+        ),
+        ("exponential", {"staircase": "no"}, TypeError),
+        ("piecewise", {"boundaries": 5}, TypeError),
+        ("piecewise", {"boundaries": "x"}, TypeError),
+        ("piecewise", {"boundaries": (-1,)}, ValueError),
+        ("piecewise", {"boundaries": (2.5,)}, TypeError),
+        ("piecewise", {"factors": 1}, TypeError),
+        ("piecewise", {"factors": (1, 0.5, "x")}, TypeError),
+        ("piecewise", {"factors": (1, 0.5, 0)}, ValueError),
+    ],
+)
+def test_bad_options_are_refused_by_name(name, options, error):
+    with pytest.raises(error, match=f"`{next(iter(options))}` must be"):
+        make_schedule(name, 0.1, 10, **options)
 
 
 @pytest.mark.parametrize(
