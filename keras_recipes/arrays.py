@@ -8,7 +8,14 @@ import keras
 import numpy as np
 from keras import tree
 
-from keras_recipes.checks import check_number
+from keras_recipes.array_checks import (
+    as_numbers,
+    check_inputs,
+    check_lengths,
+    check_sample_weight,
+    check_targets,
+)
+from keras_recipes.checks import check_instance, check_number
 
 VALIDATION_BATCH_SIZE = 1024  # it changes the speed, not the result
 
@@ -86,15 +93,20 @@ def prepare(
         return _split(examples, validation_split)
     if validation_data is None:
         return examples, None
-    if not isinstance(validation_data, tuple | list):
-        validation_data = (validation_data,)
-    if not 1 <= len(validation_data) <= 3:
-        raise ValueError(
-            "`validation_data` must be (x, y), (x, y, sample_weight) or a dataset. Received: "
-            f"{len(validation_data)} parts."
-        )
-    x, y, sample_weight = (*validation_data, None, None)[:3]
+    x, y, sample_weight = _parts(validation_data)
     return examples, _examples(model, x, y, sample_weight, VALIDATION_BATCH_SIZE, "validation ")
+
+
+def _parts(validation_data: Any) -> tuple[Any, Any, Any]:
+    if is_dataset(validation_data):
+        return validation_data, None, None
+    expected = "(x, y), (x, y, sample_weight) or a dataset"
+    check_instance("validation_data", validation_data, (tuple, list), expected)
+    if len(validation_data) not in (2, 3):
+        raise ValueError(
+            f"`validation_data` must be {expected}. Received: {len(validation_data)} parts."
+        )
+    return (*validation_data, None)[:3]
 
 
 def _examples(
@@ -160,87 +172,25 @@ def _check_arrays(
             f"{name}`y` must be given with arrays. Received: y=None. Pass the targets, or a dataset "
             "that yields (x, y)."
         )
-    x = _map(x, len(model.inputs), f"{name}`x`")
-    y = _map(y, len(model.outputs), f"{name}`y`")
+    # A model that is not built yet takes what it is given.
+    x = _map(x, len(getattr(model, "inputs", None) or ()), f"{name}`x`")
+    y = _map(y, len(getattr(model, "outputs", None) or ()), f"{name}`y`")
     if sample_weight is not None:
-        sample_weight = _numbers(sample_weight, f"{name}`sample_weight`")
-    given = {"x": x, "y": y, "sample_weight": sample_weight}
-    lengths = {key: _length(value) for key, value in given.items() if value is not None}
-    if len(set(lengths.values())) != 1 or 0 in lengths.values():
-        received = ", ".join(f"len({key})={length}" for key, length in lengths.items())
-        raise ValueError(
-            f"{name}`x` and `y` must have the same number of examples, at least 1. Received: "
-            f"{received}. Pass one target for each example."
-        )
-    _check_shape(model, x, name)
-    _check_labels(model, y, name)
+        sample_weight = as_numbers(sample_weight, f"{name}`sample_weight`")
+        check_sample_weight(sample_weight, name)
+    check_lengths({"x": x, "y": y, "sample_weight": sample_weight}, name)
+    check_inputs(model, x, name)
+    check_targets(model, y, name)
     return x, y, sample_weight
 
 
 def _length(data: Any) -> int:
-    """The number of examples; of several arrays the one that has the fewest."""
-    return min(len(array) for array in tree.flatten(data))
+    """The number of examples."""
+    return len(tree.flatten(data)[0])
 
 
 def _map(data: Any, count: int, name: str) -> Any:
     """Arrays of a model of one input (or output) or of several; a list may be either."""
     if isinstance(data, dict) or (isinstance(data, list | tuple) and count > 1):
-        return tree.map_structure(lambda array: _numbers(array, name), data)
-    return _numbers(data, name)
-
-
-def _numbers(array: Any, name: str) -> np.ndarray:
-    array = np.asarray(array)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{name} must hold numbers. Received: dtype={array.dtype}. Encode text and categories, "
-            "as load_dataset does for a CSV."
-        )
-    if array.ndim == 0:
-        raise ValueError(f"{name} must have a batch axis. Received: a scalar. Pass an array.")
-    if array.dtype.kind == "f":
-        if not np.isfinite(array).all():
-            rows = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))
-            raise ValueError(
-                f"{name} must be finite. Received: NaN or infinity in {len(rows)} of {len(array)} "
-                f"rows, the first of them row {rows[0]}. Impute or drop them."
-            )
-        array = array.astype(keras.config.floatx(), copy=False)
-    return array
-
-
-def _check_shape(model: keras.Model, x: Any, name: str) -> None:
-    expected = getattr(model, "input_shape", None)
-    if not isinstance(expected, tuple) or not isinstance(x, np.ndarray):
-        return  # several inputs: Keras checks them by name
-    fits = len(expected) == x.ndim and all(
-        axis in (None, size) for axis, size in zip(expected[1:], x.shape[1:], strict=True)
-    )
-    if not fits:
-        raise ValueError(
-            f"{name}`x` must have the shape (n, {', '.join(map(str, expected[1:]))}) that the model "
-            f"takes. Received: x of shape {x.shape}. Build the model with "
-            f"input_shape={x.shape[1:]}, or pass the features that it was built for."
-        )
-
-
-def _check_labels(model: keras.Model, y: Any, name: str) -> None:
-    loss = getattr(model, "loss", None)
-    loss = getattr(loss, "name", loss)
-    if not isinstance(y, np.ndarray) or not isinstance(model.output_shape, tuple):
-        return
-    top = {
-        "sparse_categorical_crossentropy": model.output_shape[-1] - 1,
-        "binary_crossentropy": 1,
-    }.get(loss if isinstance(loss, str) else "")
-    if top is not None and (y.min() < 0 or y.max() > top):
-        raise ValueError(
-            f"{name}`y` must hold labels from 0 to {top} for the loss {loss!r}. Received: values "
-            f"from {y.min()} to {y.max()}. Number the classes from 0, or build the model with more "
-            "outputs."
-        )
-    if loss == "sparse_categorical_crossentropy" and y.dtype.kind == "f" and (y % 1).any():
-        raise ValueError(
-            f"{name}`y` must hold whole numbers, the classes. Received: {y[y % 1 != 0][0]}. "
-            'For numbers to predict choose task="regression".'
-        )
+        return tree.map_structure(lambda array: as_numbers(array, name), data)
+    return as_numbers(data, name)

@@ -1,6 +1,5 @@
 """The directory of one training run: what lies where, and whether it is the same run again."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -67,7 +66,7 @@ class RunDirectory:
             if resume == "never":
                 self._clear()
             if self.settings.exists():
-                self._compare(json.loads(self.settings.read_text()), settings)
+                self._compare(self._read_settings(), settings)
             self._make(self.logs, self.checkpoints)
             if not self.settings.exists():
                 write_atomically(self.settings, (json.dumps(settings, indent=2) + "\n").encode())
@@ -81,6 +80,8 @@ class RunDirectory:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        import fcntl  # not on Windows, where the rest of the library works
+
         # The system lets go of the lock when the process ends, however it ends.
         with (self.path / "lock").open("a+") as file:
             try:
@@ -97,6 +98,19 @@ class RunDirectory:
             file.write(f"{os.getpid()}\n")
             file.flush()
             yield
+
+    def _read_settings(self) -> dict[str, Any]:
+        try:
+            settings = json.loads(self.settings.read_bytes())
+        except ValueError:
+            settings = None
+        if not isinstance(settings, dict):
+            raise ValueError(
+                f"`run_dir` must have the arguments of its run in {self.settings}. Received: a file "
+                "that is not a JSON object. Choose another run_dir, or start anew with "
+                'resume="never".'
+            )
+        return settings
 
     def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         changed = [

@@ -15,13 +15,21 @@ import numpy as np
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_recipes.array_checks import warn_unless_standardized
 from keras_recipes.arrays import Examples, prepare
 from keras_recipes.callbacks import EarlyStopping, OneCycle, PerformanceScheduling, Schedule
 from keras_recipes.callbacks.divergence_guard import DivergenceGuard
 from keras_recipes.callbacks.run_logs import RunLogs
 from keras_recipes.callbacks.saved_state import SavedState
 from keras_recipes.checkpoints import load_checkpoint
-from keras_recipes.checks import check_choice, check_instance, check_integer, check_number
+from keras_recipes.checks import (
+    check_choice,
+    check_instance,
+    check_integer,
+    check_number,
+    check_sequence,
+    check_text,
+)
 from keras_recipes.epochs import Training, train_from_iterator, train_in_memory
 from keras_recipes.graph_loops import can_loop
 from keras_recipes.guide import MAX_LEARNING_RATES
@@ -52,7 +60,7 @@ def fit(
     resume: str = "auto",
     steps_per_execution: int | str = "auto",
     checkpoint_every: int | datetime.timedelta | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Sequence[keras.callbacks.Callback] | None = None,
     seed: int | None = None,
     verbose: int | str = "auto",
 ) -> keras.callbacks.History:
@@ -86,7 +94,7 @@ def fit(
             memory, else 50 steps.
         checkpoint_every: Steps, or time as a `datetime.timedelta`, between two checkpoints in
             `run_dir`; None for as often as 2% of the training time allows.
-        callbacks: More Keras callbacks.
+        callbacks: More Keras callbacks, in a list.
         seed: Seeds shuffling and dropout, globally, by `keras.utils.set_random_seed`.
         verbose: As for `keras.Model.fit`.
 
@@ -97,7 +105,9 @@ def fit(
         TypeError: If an argument is of the wrong kind.
         ValueError: If an argument is out of range, the data do not fit the model or are not
             finite, or `run_dir` has a run with other arguments.
-        OSError: If `run_dir` cannot be written.
+        FloatingPointError: If the loss becomes NaN or infinite; it says the step, the learning rate
+            and the likely cause.
+        OSError: If `run_dir` cannot be written, or another process trains in it.
 
     Example:
         >>> history = fit(model, x_train, y_train, validation_data=(x_val, y_val), epochs=20,
@@ -111,8 +121,8 @@ def fit(
     check_choice("resume", resume, RESUME)
     if run_dir is not None:
         check_instance("run_dir", run_dir, (str, os.PathLike), "a path")
-    for callback in callbacks:
-        check_instance("callbacks", callback, keras.callbacks.Callback, "Keras callbacks")
+        check_text("run_dir", os.fspath(run_dir), "a path", "To keep nothing pass None.")
+    callbacks = _check_callbacks(callbacks)
     settings = {
         "epochs": check_integer("epochs", epochs, "[1, inf)"),
         "batch_size": check_integer("batch_size", batch_size, "[1, inf)"),
@@ -124,9 +134,12 @@ def fit(
     if steps_per_execution != "auto":
         check_integer("steps_per_execution", steps_per_execution, "[1, inf)", 'Or pass "auto".')
     _check_interval(checkpoint_every)
+    if verbose not in (0, 1, 2, "auto"):
+        raise ValueError(f'`verbose` must be 0, 1, 2 or "auto". Received: verbose={verbose!r}.')
     examples, validation = prepare(
         model, x, y, sample_weight, validation_data, validation_split, batch_size
     )
+    warn_unless_standardized(model, examples.x)
     in_memory = can_loop(model, examples, validation)
     with contextlib.ExitStack() as stack:
         run = saved = None
@@ -138,6 +151,9 @@ def fit(
         if seed is not None:
             keras.utils.set_random_seed(seed)
         if schedule == "performance":
+            stack.callback(
+                setattr, model.optimizer, "learning_rate", float(model.optimizer.learning_rate)
+            )
             model.optimizer.learning_rate = settings["max_learning_rate"]
         history = keras.callbacks.History()
         position = saved.state if saved else START | {"order_seed": np.random.randint(2**31)}
@@ -263,6 +279,14 @@ def _stopping_callbacks(
         monitor = "val_loss" if validated else "loss"
         made.append(PerformanceScheduling(monitor=monitor))
     return made
+
+
+def _check_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
+    hint = "Put one callback into a list, too."
+    listed = check_sequence("callbacks", callbacks or [], "a list of Keras callbacks", hint)
+    for callback in listed:
+        check_instance("callbacks", callback, keras.callbacks.Callback, "Keras callbacks", hint)
+    return listed
 
 
 def _check_interval(checkpoint_every: int | datetime.timedelta | None) -> None:

@@ -73,7 +73,7 @@ def test_several_inputs_go_by_their_names():
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
-        ({"x": broken(np.nan, 7)}, ValueError, r"`x` must be finite.* 1 of 50 .*row 7"),
+        ({"x": broken(np.nan, 7)}, ValueError, r"`x` must be finite.*row 7.*of 1 .*of 50\."),
         ({"x": broken(np.inf, 0)}, ValueError, "`x` must be finite"),
         ({"y": np.where(Y > 0, Y, np.nan)}, ValueError, "`y` must be finite"),
         ({"weight": np.full(50, np.nan)}, ValueError, "`sample_weight` must be finite"),
@@ -89,6 +89,18 @@ def test_several_inputs_go_by_their_names():
         ({"y": np.full(50, -1), "model": MULTICLASS}, ValueError, "Number the classes from 0"),
         ({"y": np.full(50, 1.5), "model": MULTICLASS}, ValueError, "whole numbers"),
         ({"y": np.full(50, 2), "model": BINARY}, ValueError, "labels from 0 to 1"),
+        ({"x": X.astype("float64") * 1e300}, ValueError, "`x` must be finite in float32.*e[+]299"),
+        ({"y": np.full(50, 1e39)}, ValueError, r"`y` must be finite in float32.*1e[+]39 in row 0"),
+        ({"x": [[1.0, 2.0, 3.0], [1.0]]}, ValueError, "`x` must be a full array.*inhomogeneous"),
+        ({"x": (row for row in X)}, TypeError, "from_generator"),
+        ({"y": np.ones((50, 3))}, ValueError, r"\(n, 1\) for the loss .*\(50, 3\)"),
+        ({"y": np.eye(50, 4), "model": MULTICLASS}, ValueError, r"One-hot\? Pass y.argmax"),
+        ({"y": np.ones((50, 2)), "model": BINARY}, ValueError, r"`y` must have the shape"),
+        ({"weight": np.ones((50, 2))}, ValueError, r"shape \(n,\).*\(50, 2\)"),
+        ({"weight": -np.ones(50)}, ValueError, "no value below 0.*smallest -1"),
+        ({"validation_data": 3}, TypeError, "`validation_data` must be .*=3"),
+        ({"validation_data": "x"}, TypeError, "`validation_data` must be .*='x'"),
+        ({"validation_data": {"x": X}}, TypeError, "`validation_data` must be"),
         ({"split": 1.0}, ValueError, "`validation_split`"),
         ({"split": 0.5, "x": X[:1], "y": Y[:1]}, ValueError, "examples on both sides"),
         ({"split": 0.2, "validation_data": (X, Y)}, ValueError, "At most one"),
@@ -116,3 +128,14 @@ def test_bad_datasets_are_refused(change, arguments, error, match):
     data = change(tf.data.Dataset.from_tensor_slices((X, Y)).batch(8))
     with pytest.raises(error, match=match):
         ready(data, **{"y": None, **arguments})
+
+
+@pytest.mark.parametrize("y", [Y, Y[:, np.newaxis], Y.tolist()])
+def test_one_output_takes_targets_of_one_axis_or_two(y):
+    assert ready(y=y)[0].count == 50
+
+
+def test_a_loss_of_the_users_own_takes_any_targets():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", lambda y, predicted: predicted[:, 0] * y[:, 2])
+    assert ready(y=X, model=model)[0].count == 50

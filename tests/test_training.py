@@ -89,6 +89,29 @@ def test_performance_scheduling_starts_from_the_rate_and_lowers_it():
     assert history.history["learning_rate"][-1] < 0.011
 
 
+@pytest.mark.parametrize("schedule", ["1cycle", "performance", "exponential"])
+def test_afterwards_the_optimizer_has_the_rate_that_it_was_compiled_with(schedule):
+    model, _ = fit(build(learning_rate=0.02), schedule=schedule, max_learning_rate=0.1)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
+
+
+class Subclass(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(1)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+@pytest.mark.parametrize("make", [Subclass, lambda: keras.Sequential([keras.layers.Dense(1)])])
+def test_a_model_that_is_not_built_yet(make, tmp_path):
+    model = make()
+    model.compile(keras.optimizers.SGD(), "mse")
+    fit(model, epochs=6, schedule="constant", max_learning_rate=0.1, run_dir=tmp_path)
+    assert model.evaluate(X, Y, verbose=0) < 0.1
+
+
 def test_no_schedule_leaves_the_optimizer_as_compiled():
     ours, history = fit(schedule=None, early_stopping=None, validation_split=0.0)
     assert "learning_rate" not in history.history
@@ -247,6 +270,13 @@ def test_two_trainings_in_one_directory_are_refused(tmp_path):
     assert len(history.history["loss"]) == 8
 
 
+@pytest.mark.parametrize("content", ["{", "[]", ""])
+def test_damaged_settings_are_told_of(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(ValueError, match=r'run.json. Received: .*resume="never"'):
+        fit(run_dir=tmp_path)
+
+
 def test_resume_must_needs_a_run(tmp_path):
     with pytest.raises(ValueError, match='resume="auto"'):
         fit(run_dir=tmp_path / "none", resume="must")
@@ -284,7 +314,11 @@ def test_nothing_is_written_when_the_data_are_bad(tmp_path):
         ({"seed": -1}, ValueError, "`seed`"),
         ({"validation_split": 2}, ValueError, "`validation_split`"),
         ({"run_dir": 3}, TypeError, "`run_dir`"),
+        ({"run_dir": ""}, ValueError, "To keep nothing pass None"),
         ({"callbacks": [print]}, TypeError, "`callbacks`"),
+        ({"callbacks": keras.callbacks.History()}, TypeError, "Put one callback into a list"),
+        ({"callbacks": 3}, TypeError, "Put one callback into a list"),
+        ({"verbose": 7}, ValueError, "`verbose`"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, error, match):

@@ -7,7 +7,7 @@ from keras import ops, tree
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_recipes.arrays import Examples
-from keras_recipes.optimizers.following import innermost
+from keras_recipes.optimizers.following import innermost, steps_taken
 
 LARGE = 100.0  # standardized inputs are a tenth of it at most
 
@@ -33,7 +33,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         loss = float((logs or {}).get("loss", 0.0))
         if math.isfinite(loss):
             return
-        step = int(self.model.optimizer.iterations) - 1
+        step = steps_taken(self.model.optimizer) - 1
         rate = self._rate(step)
         raise FloatingPointError(
             f"The loss must be finite. Received: {loss} at step {batch} of epoch {self._epoch + 1}, "
@@ -56,6 +56,11 @@ class DivergenceGuard(keras.callbacks.Callback):
             )
         if step == 0:
             return "Likely cause: the data or the loss, as it was the first step. Look at y."
+        if not self._examples.batch_size:
+            return (
+                "Likely cause: the rate is too high, or NaN in the dataset, which is not checked. "
+                "Try a third of the rate, and look at the batches."
+            )
         optimizer = innermost(self.model.optimizer)
         limits = (optimizer.clipnorm, optimizer.clipvalue, optimizer.global_clipnorm)
         clip = "" if any(limits) else ", or clip the gradients: clipnorm=1.0"

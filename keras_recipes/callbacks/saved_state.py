@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_recipes.callbacks.early_stopping import EarlyStopping
 from keras_recipes.checkpoints import Checkpoint, save_checkpoint
-from keras_recipes.optimizers.following import innermost
+from keras_recipes.optimizers.following import innermost, steps_taken
 from keras_recipes.run_directory import RunDirectory
 
 SHARE = 0.02  # of the time may go into checkpoints where no interval is given
@@ -54,7 +54,7 @@ class SavedState(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self._saved is not None:
             self._restore(self._saved)
-        self._step = self._last_step = int(self.model.optimizer.iterations)
+        self._last_step = steps_taken(self.model.optimizer)
         self._time = time.perf_counter()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -77,9 +77,9 @@ class SavedState(keras.callbacks.Callback):
 
     def _save_if_due(self, epoch: int, step: int) -> None:
         if isinstance(self._every, int):
-            iterations = int(self.model.optimizer.iterations)
-            due = iterations // self._every > self._last_step // self._every
-            self._last_step = iterations
+            step_now = steps_taken(self.model.optimizer)
+            due = step_now // self._every > self._last_step // self._every
+            self._last_step = step_now
         else:
             passed = time.perf_counter() - self._time
             given = self._every.total_seconds() if self._every else self._cost / SHARE
@@ -91,7 +91,7 @@ class SavedState(keras.callbacks.Callback):
         start = time.perf_counter()
         checkpoint = self._capture(epoch, step)
         if all(np.isfinite(array).all() for array in checkpoint.arrays.values()):
-            save_checkpoint(self._directory, int(self.model.optimizer.iterations), checkpoint)
+            save_checkpoint(self._directory, steps_taken(self.model.optimizer), checkpoint)
         self._time = time.perf_counter()
         self._cost = self._time - start
 

@@ -7,7 +7,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_recipes.checks import check_integer
 from keras_recipes.optimizers import follow
-from keras_recipes.optimizers.following import innermost
+from keras_recipes.optimizers.following import steps_taken
 from keras_recipes.schedules import Delayed, make_schedule
 
 
@@ -75,7 +75,7 @@ class Schedule(keras.callbacks.Callback):
         optimizer = self.model.optimizer
         steps = self.params.get("steps") or 0
         if self._first_step is None:
-            self._first_step = self._step() - epoch * steps
+            self._first_step = steps_taken(self.model.optimizer) - epoch * steps
         schedules = self.make_schedules(self.total_steps or self.params["epochs"] * steps)
         if self._first_step != 0:
             schedules = {name: Delayed(each, self._first_step) for name, each in schedules.items()}
@@ -85,14 +85,11 @@ class Schedule(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:
-            step = max(self._step() - 1, 0)  # the counter is at the next step already
+            step = max(
+                steps_taken(self.model.optimizer) - 1, 0
+            )  # the counter is at the next step already
             for name, schedule in self._following.items():
                 logs[name] = float(ops.convert_to_numpy(schedule(step)))
-
-    def _step(self) -> int:
-        # The counter at which Keras evaluates schedules: `iterations` counts fewer steps under
-        # gradient accumulation, and the wrapper that scales the loss does not count at all.
-        return int(innermost(self.model.optimizer)._iterations)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.restore()

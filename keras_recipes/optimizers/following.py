@@ -16,6 +16,14 @@ def innermost(optimizer: Any) -> Any:
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
+def steps_taken(optimizer: Any) -> int:
+    """The step at which an optimizer evaluates its schedules.
+
+    Under gradient accumulation `optimizer.iterations` counts updates of the weights instead.
+    """
+    return int(innermost(optimizer)._iterations)
+
+
 def can_follow_momentum(optimizer: Any) -> bool:
     """Whether the momentum of an optimizer can follow a schedule.
 
