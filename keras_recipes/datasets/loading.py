@@ -9,6 +9,7 @@ import numpy as np
 from keras.utils import FeatureSpace
 
 from keras_recipes.checks import check_instance, check_integer, check_number
+from keras_recipes.datasets.images import are_fractions, as_inputs, white_of
 from keras_recipes.datasets.pipeline import Pipeline, Predictions
 from keras_recipes.datasets.preprocessing import Columns, encode, fit_preprocessing, varying_columns
 from keras_recipes.datasets.sources import Source, read_source
@@ -25,8 +26,9 @@ class Dataset:
     Args:
         name: What the data are called.
         task: "regression", "binary", "multiclass" or "multilabel", as the builders take it.
-        x_train: Inputs to train on, float32. Images, `(rows, height, width, channels)`, are in
-            [0, 1]; the columns of a CSV are scaled; all else has its own units, see `adapt_to`.
+        x_train: Inputs to train on, float32. Images of whole numbers in [0, 255] are divided by 255
+            and have a channel, `(rows, height, width, channels)`; the columns of a CSV are scaled;
+            all else is as it came, see `adapt_to`.
         y_train: Targets to train on: float32 and standardized for "regression", class indices for
             "binary" and "multiclass", float32 0 and 1 for "multilabel".
         x_val: Inputs to validate on.
@@ -65,8 +67,8 @@ class Dataset:
 
     @property
     def scaled(self) -> bool:
-        """Whether the inputs are scaled already: the columns of a CSV and pixels are."""
-        return self.preprocessing is not None or len(self.input_shape) > 1
+        """Whether the inputs are scaled: a CSV's columns, and images and sequences in [0, 1]."""
+        return self.preprocessing is not None or are_fractions(self.x_train)
 
     @property
     def adapt_to(self) -> np.ndarray | None:
@@ -130,6 +132,9 @@ def load_dataset(
     the 100 most frequent, and those not in the training rows, become zeros. Columns that do not
     vary in the training rows are left out, with a warning.
 
+    In an NPZ file arrays of three or more axes that hold whole numbers in [0, 255], some above 1,
+    are images: they are divided by 255, and `(rows, height, width)` gets a channel.
+
     Args:
         source: One of
             "digits", "breast_cancer", "wine", "diabetes", which come with scikit-learn;
@@ -186,7 +191,8 @@ def _class_names(raw: Source, encoded: Target) -> tuple[str, ...]:
 def _inputs(raw: Source, splits: Splits) -> dict[str, Any]:
     """What of a `Dataset` comes from the inputs, by field."""
     if isinstance(raw.x, np.ndarray):
-        parts = {name: _numbers(raw.x[rows]) for name, rows in _named("x", splits).items()}
+        white = white_of(raw.x)
+        parts = {name: as_inputs(raw.x[rows], white) for name, rows in _named("x", splits).items()}
         return {"feature_names": raw.feature_names, **parts}
     columns = varying_columns(_take(raw.x, splits.train))
     if not columns:
@@ -227,11 +233,3 @@ def _named(axis: str, splits: Splits) -> dict[str, np.ndarray]:
 
 def _take(columns: Columns, rows: np.ndarray) -> Columns:
     return {name: column[rows] for name, column in columns.items()}
-
-
-def _numbers(x: np.ndarray) -> np.ndarray:
-    """Returns x as float32; pixels, which are images of bytes, in [0, 1] and with a channel."""
-    if x.dtype != np.uint8 or x.ndim < 3:
-        return x.astype(np.float32)
-    pixels = x.astype(np.float32) / 255
-    return pixels[..., np.newaxis] if x.ndim == 3 else pixels

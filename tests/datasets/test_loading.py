@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from keras_recipes import build_default_dnn
 from keras_recipes.datasets import load_dataset
 from keras_recipes.datasets.preprocessing import QuantileNormalizer, encode
 from keras_recipes.datasets.tables import read_csv, typed_columns
@@ -88,8 +89,9 @@ def test_binary_has_one_output():
     assert (data.task, data.n_outputs, data.class_names) == ("binary", 1, ("malignant", "benign"))
 
 
-def test_images_of_bytes_become_fractions_with_a_channel(tmp_path):
-    images = np.random.default_rng(0).integers(0, 256, (40, 5, 6), np.uint8)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.uint16, np.float16, np.float32, float])
+def test_images_of_bytes_become_fractions_with_a_channel(tmp_path, dtype):
+    images = np.random.default_rng(0).integers(0, 256, (40, 5, 6)).astype(dtype)
     labels = np.arange(40) % 4
     path = save(
         tmp_path, x_train=images[:30], y_train=labels[:30], x_test=images[30:], y_test=labels[30:]
@@ -98,6 +100,45 @@ def test_images_of_bytes_become_fractions_with_a_channel(tmp_path):
     assert (data.input_shape, data.feature_names) == ((5, 6, 1), ())
     np.testing.assert_array_equal(data.x_test[..., 0], images[30:].astype(np.float32) / 255)
     np.testing.assert_array_equal(data.y_test, labels[30:])
+    assert data.adapt_to is None
+
+
+@pytest.mark.parametrize(
+    ("values", "wants_scaling"),
+    [
+        ([0, 0.5, 1], False),
+        ([0, 1, 1], False),
+        ([-1, 0, 1], True),
+        ([0, 127.5, 255], True),
+        ([0, 128, 256], True),
+        ([-1, 0, 255], True),
+    ],
+)
+@pytest.mark.parametrize("shape", [(40, 6, 3), (40, 2, 3, 3)])
+def test_what_does_not_lie_in_0_to_1_wants_scaling(tmp_path, values, wants_scaling, shape):
+    x = np.resize(values, shape)
+    data = load_dataset(save(tmp_path, x=x, y=np.arange(40) % 2))
+    assert data.input_shape == shape[1:]
+    assert data.x_train.max() == max(values)
+    assert (data.adapt_to is data.x_train) is wants_scaling
+
+
+def test_images_of_floats_are_learned(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    images = np.round(rng.uniform(0, 155, (200, 8, 8)) + 100 * labels[:, None, None])
+    data = load_dataset(save(tmp_path, x=images, y=labels))
+    model = build_default_dnn(
+        data.input_shape, 1, data.task, hidden_units=(10,), adapt_to=data.adapt_to, seed=0
+    )
+    history = model.fit(data.x_train, data.y_train, batch_size=8, epochs=10, verbose=0).history
+    assert history["loss"][-1] < 0.3
+
+
+def test_masks_of_bytes_stay_0_and_1(tmp_path):
+    masks = np.resize(np.uint8([0, 1, 1]), (40, 5, 6))
+    data = load_dataset(save(tmp_path, x=masks, y=np.arange(40) % 2))
+    assert (data.input_shape, data.x_train.max(), data.scaled) == ((5, 6, 1), 1, True)
 
 
 @pytest.mark.parametrize(
