@@ -11,7 +11,12 @@ from keras.utils import FeatureSpace
 from keras_recipes.checks import check_instance, check_integer, check_number
 from keras_recipes.datasets.images import are_fractions, as_inputs, white_of
 from keras_recipes.datasets.pipeline import Pipeline, Predictions
-from keras_recipes.datasets.preprocessing import Columns, encode, fit_preprocessing, varying_columns
+from keras_recipes.datasets.preprocessing import (
+    Columns,
+    encode,
+    fit_preprocessing,
+    informative_columns,
+)
 from keras_recipes.datasets.sources import Source, read_source
 from keras_recipes.datasets.splits import Splits, split_rows
 from keras_recipes.datasets.targets import Target, encode_target
@@ -126,11 +131,13 @@ def load_dataset(
     What is learned from the data, the preprocessing of a CSV and the scale of the target, is
     learned from the training rows alone.
 
-    In a CSV a column is numeric where all its values are, else it is categorical. A number becomes
+    In a CSV a column is numeric where all its values are, else it is categorical; one where most
+    are numbers and some are not is refused. A number becomes
     the value of its rank in a normal distribution, which no outlier can throw off; a missing one
     becomes 0, the median; a category becomes a one-hot column, as does "missing"; categories beyond
     the 100 most frequent, and those not in the training rows, become zeros. Columns that do not
-    vary in the training rows are left out, with a warning.
+    vary in the training rows are left out, with a warning, and so are texts that are nearly all
+    different: more than 100, in more than half of the rows.
 
     In an NPZ file arrays of three or more axes that hold whole numbers in [0, 255], some above 1,
     are images: they are divided by 255, and `(rows, height, width)` gets a channel.
@@ -194,11 +201,11 @@ def _inputs(raw: Source, splits: Splits) -> dict[str, Any]:
         white = white_of(raw.x)
         parts = {name: as_inputs(raw.x[rows], white) for name, rows in _named("x", splits).items()}
         return {"feature_names": raw.feature_names, **parts}
-    columns = varying_columns(_take(raw.x, splits.train))
+    columns = informative_columns(_take(raw.x, splits.train))
     if not columns:
         raise ValueError(
-            f"{raw.name!r} must have a column beside the target that varies in the training rows. "
-            f"Received: {list(raw.x)}. Add columns to predict from, or rows."
+            f"{raw.name!r} must have a column beside the target that varies in the training rows "
+            f"and is no identifier. Received: {list(raw.x)}. Add columns to predict from, or rows."
         )
     space = fit_preprocessing(columns)
     used = {name: raw.x[name] for name in columns}

@@ -12,6 +12,7 @@ from keras.utils import FeatureSpace
 
 Columns = Mapping[str, np.ndarray]
 
+MAX_CATEGORIES = 100
 MAX_KNOTS = 200  # a step of some 0.04 in the normal distribution
 MISSING = ""  # a missing text; no text of a CSV is empty
 
@@ -112,7 +113,7 @@ class OneHot(keras.layers.Layer):
     """
 
     def __init__(
-        self, max_categories: int = 100, vocabulary: Sequence[str] = (), **kwargs: Any
+        self, max_categories: int = MAX_CATEGORIES, vocabulary: Sequence[str] = (), **kwargs: Any
     ) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
         self.max_categories = max_categories
@@ -181,16 +182,17 @@ def encode(space: FeatureSpace, columns: Mapping[str, Any]) -> Any:
     return ops.concatenate([encoded[feature_key(name)] for name in columns], axis=-1)
 
 
-def varying_columns(columns: Columns) -> Columns:
-    """Returns the columns that hold more than one value; warns about those that do not."""
+def informative_columns(columns: Columns) -> Columns:
+    """Returns the columns that something can be learned from; warns about the others."""
     constant = [name for name, column in columns.items() if not _varies(column)]
-    if constant:
-        warnings.warn(
-            f"The columns {constant} are left out: each has but one value, or none, in the "
-            "training rows, and nothing can be learned from it.",
-            stacklevel=4,  # who called load_dataset
-        )
-    return {name: column for name, column in columns.items() if name not in constant}
+    unique = [name for name, column in columns.items() if _is_nearly_unique(column)]
+    _warn_left_out(constant, "each has but one value, or none, in the training rows.")
+    _warn_left_out(
+        unique,
+        "each has a text of its own in most training rows, as identifiers and free texts do. Make "
+        "categories or numbers of what they tell.",
+    )
+    return {name: column for name, column in columns.items() if name not in (*constant, *unique)}
 
 
 def feature_key(column: str) -> str:
@@ -211,6 +213,20 @@ def _feature(column: np.ndarray) -> Any:
 def _varies(column: np.ndarray) -> bool:
     present = column if column.dtype == object else column[~np.isnan(column)]
     return bool((present[1:] != present[:1]).any())
+
+
+def _is_nearly_unique(column: np.ndarray) -> bool:
+    """Whether a column of texts has more than 100 distinct ones and more than half as many as rows."""
+    n_distinct = len(np.unique(column)) if column.dtype == object else 0
+    return n_distinct > max(MAX_CATEGORIES, len(column) / 2)
+
+
+def _warn_left_out(names: Sequence[str], reason: str) -> None:
+    if names:
+        warnings.warn(
+            f"The columns {names} are left out: {reason}",
+            stacklevel=5,  # who called load_dataset
+        )
 
 
 def _as_text(value: Any) -> str:

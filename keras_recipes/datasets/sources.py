@@ -18,6 +18,7 @@ from keras_recipes.datasets.tables import (
     as_numbers,
     as_texts,
     check_file,
+    check_uniform,
     is_numeric,
     read_csv,
     typed_columns,
@@ -186,6 +187,7 @@ def _from_arrays(name: str, arrays: Arrays, about: Download) -> Source:
 def _read_csv(path: Path, target: str | None) -> Source:
     frame = read_csv("source", path)
     target = _check_target(target, path, list(frame.columns))
+    check_uniform(frame)
     texts = frame.pop(target)
     if texts.isna().any():
         raise ValueError(

@@ -93,10 +93,36 @@ def typed_columns(frame: "pd.DataFrame") -> Columns:
     }
 
 
+def check_uniform(frame: "pd.DataFrame") -> None:
+    """Checks that no column is mostly of numbers and yet of texts: it would become categories.
+
+    Raises:
+        ValueError: If in one at least half of the values, but not all, are numbers.
+    """
+    for name in frame.columns:
+        if is_numeric(frame[name]):
+            continue
+        present = frame[name].dropna()
+        others = present[~_are_numbers(present)]
+        if 0 < len(others) <= len(present) / 2:
+            some = ", ".join(repr(text) for text in others.unique()[:3])
+            raise ValueError(
+                f"The column {name!r} must hold numbers in every row, or texts. Received: {some} in "
+                f"{len(others)} of {len(present)} rows, numbers in the others. Correct these cells or "
+                "leave them empty; if all are codes, write them as texts, such as 'no. 7'."
+            )
+
+
 def is_numeric(column: "pd.Series") -> bool:
     """Whether pandas read a column as numbers; truth values are none."""
     types = import_extra("pandas").api.types
     return types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
+
+
+def _are_numbers(texts: "pd.Series") -> "pd.Series":
+    """Which texts are numbers; one with a leading zero, such as 01, is a code."""
+    numbers = import_extra("pandas").to_numeric(texts, errors="coerce")
+    return numbers.notna() & ~texts.str.match(r"[+-]?0\d")
 
 
 def as_texts(column: "pd.Series") -> np.ndarray:

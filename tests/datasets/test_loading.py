@@ -236,6 +236,14 @@ def test_columns_that_do_not_vary_are_left_out_with_a_warning(houses):
     assert data.feature_names == ("row", "median income", "place")
 
 
+def test_identifiers_are_left_out_with_a_warning(houses):
+    pd.read_csv(houses).assign(id=[f"H-{row}" for row in range(ROWS)]).to_csv(houses, index=False)
+    with pytest.warns(UserWarning, match=r"\['id'\] are left out") as caught:
+        data = load_dataset(houses, "price")
+    assert caught[0].filename == __file__
+    assert data.feature_names == ("row", "median income", "place")
+
+
 def test_a_csv_where_nothing_varies_is_refused(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text("a,y\n" + "".join(f"1,{row / 3}\n" for row in range(30)))

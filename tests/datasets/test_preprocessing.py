@@ -1,3 +1,5 @@
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from keras_recipes.datasets.preprocessing import (
     encode,
     feature_key,
     fit_preprocessing,
-    varying_columns,
+    informative_columns,
 )
 
 NUMBERS = np.float32([3, np.nan, 1, 10])
@@ -121,8 +123,24 @@ def test_columns_that_do_not_vary_are_left_out():
         "varies": np.float32([1, 2]),
     }
     with pytest.warns(UserWarning, match=r"\['constant', 'one value and a gap', 'empty', 'same t"):
-        kept = varying_columns(columns)
+        kept = informative_columns(columns)
     assert list(kept) == ["text and a gap", "varies"]
+
+
+@pytest.mark.parametrize(
+    ("n_distinct", "n_rows", "left_out"), [(101, 201, True), (101, 202, False), (100, 100, False)]
+)
+def test_texts_that_are_nearly_all_different_are_left_out(n_distinct, n_rows, left_out):
+    texts = np.array([f"name {row % n_distinct}" for row in range(n_rows)], dtype=object)
+    columns = {"name": texts, "number": np.arange(n_rows, dtype=np.float32)}
+    expected = (
+        pytest.warns(UserWarning, match=r"\['name'\] are left out: .* identifiers")
+        if left_out
+        else contextlib.nullcontext()
+    )
+    with expected:
+        kept = informative_columns(columns)
+    assert list(kept) == (["number"] if left_out else ["name", "number"])
 
 
 def test_keys_are_names_that_keras_takes_and_distinct():

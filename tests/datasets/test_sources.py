@@ -97,6 +97,25 @@ def test_a_target_of_texts_stays_as_written(tmp_path):
     assert list(read_source(csv(tmp_path, "a,y\n1,01\n2,A\n"), "y").y) == ["01", "A"]
 
 
+@pytest.mark.parametrize("target", ["a", "b"])
+def test_a_column_of_numbers_with_a_few_texts_is_refused(tmp_path, target):
+    rows = ["1,5", "2,6", "n.a.,7", "x3,5", "4,6", "5,7", "n.a.,7", "7,7"]
+    with pytest.raises(
+        ValueError, match=r"column 'a' must hold.* Received: 'n\.a\.', 'x3' in 3 of 8 rows.* empty"
+    ):
+        read_source(csv(tmp_path, "\n".join(["a,b", *rows])), target)
+
+
+@pytest.mark.parametrize(
+    "values", [["1", "x", "y"], ["01", "02", "A"], ["true", "False", ""], ["1/2", "1.5.", "3 4"]]
+)
+def test_codes_and_texts_stay_categories(tmp_path, values):
+    path = csv(
+        tmp_path, "\n".join(["a,y", *(f"{value},{row}" for row, value in enumerate(values))])
+    )
+    assert list(read_source(path, "y").x["a"]) == values
+
+
 @pytest.mark.parametrize(
     ("text", "target", "match"),
     [
