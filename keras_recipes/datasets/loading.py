@@ -147,7 +147,7 @@ def load_dataset(
             "digits", "breast_cancer", "wine", "diabetes", which come with scikit-learn;
             "mnist", "fashion_mnist", "cifar10", "california_housing", which Keras downloads;
             the path of an NPZ file with the arrays x_train, y_train, x_test and y_test, or x and y;
-            the path of a CSV file with a header.
+            the path of a CSV file in UTF-8 with a header, separated by commas, semicolons or tabs.
         target: The column to predict, with a CSV; None, the default, with all else.
         task: "regression", "binary", "multiclass" or "multilabel"; None, the default, infers it:
             a target of texts or booleans holds classes, and so does one of whole numbers where at

@@ -192,7 +192,8 @@ def _read_csv(path: Path, target: str | None) -> Source:
     if texts.isna().any():
         raise ValueError(
             f"The column {target!r} must have a value in each row. Received: {texts.isna().sum()} "
-            f"of {len(texts)} rows without. Leave these rows out of the file."
+            f"of {len(texts)} rows without; NA, None, null and the like count as missing. Leave "
+            "these rows out of the file, or write a class that is called so by another name."
         )
     columns = typed_columns(frame)
     return Source(
@@ -217,6 +218,6 @@ def _check_target(target: Any, path: Path, columns: list[str]) -> str:
     if len(columns) == 1:
         raise ValueError(
             f"{str(path)!r} must have columns beside the target. Received: only {target!r}. "
-            "Add columns, separated by commas, to predict it from."
+            "Add columns, separated by commas, semicolons or tabs, to predict it from."
         )
     return target

@@ -1,6 +1,7 @@
 """CSV files, read into columns of numbers and of texts."""
 
 import os
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ from keras_recipes.extras import import_extra
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+SEPARATORS = ",;\t"
 
 
 def check_file(name: str, path: str | os.PathLike[str]) -> None:
@@ -41,6 +45,7 @@ def read_csv(
 ) -> "pd.DataFrame":
     """Returns the rows of a CSV file, in columns of numbers and of texts, NaN for what is missing.
 
+    Commas, semicolons or tabs separate the values: what stands most often in the header.
     A column is of numbers where all its values that are not missing are. Texts are as they are
     written, not as pandas would turn them: `01` does not become 1, nor `true` True.
 
@@ -64,7 +69,7 @@ def read_csv(
     raise ValueError(
         f"`{name}` must be a CSV file with rows that have as many fields as its header. Received: "
         f"{name}={str(path)!r}, {'more fields' if len(frame) else 'no rows'}. "
-        "Quote the values that hold a comma, and write at least one row."
+        "Quote the values that hold a separator, and write at least one row."
     )
 
 
@@ -73,12 +78,26 @@ def _parse(
 ) -> "pd.DataFrame":
     pandas = import_extra("pandas")
     try:
-        return pandas.read_csv(path, dtype=dict.fromkeys(text_columns, str), low_memory=False)
+        return pandas.read_csv(
+            path,
+            sep=_separator(path),
+            skipinitialspace=True,
+            dtype=dict.fromkeys(text_columns, str),
+            low_memory=False,
+        )
     except ValueError as error:  # pandas.errors.ParserError, UnicodeDecodeError
+        in_utf8 = not isinstance(error, UnicodeError)
         raise ValueError(
             f"`{name}` must be a CSV file in UTF-8 with a header. Received: {name}={str(path)!r}, "
-            f"{error}. Check its first lines."
+            f"{error}. {'Check its first lines.' if in_utf8 else 'Save it in UTF-8.'}"
         ) from error
+
+
+def _separator(path: str | os.PathLike[str]) -> str:
+    with open(path, encoding="utf-8-sig") as file:
+        start = file.read(65536).lstrip("\n")
+    header = re.sub('"[^"]*"', "", start).partition("\n")[0]
+    return max(SEPARATORS, key=header.count)  # of equals the first
 
 
 def typed_columns(frame: "pd.DataFrame") -> Columns:

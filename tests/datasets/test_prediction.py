@@ -58,6 +58,13 @@ def test_columns_may_come_in_any_order_with_others_between(frame, prices):
     pd.testing.assert_frame_equal(predict_csv(pipeline, write(shuffled, path)), expected)
 
 
+def test_the_separator_may_be_another(frame, prices):
+    pipeline, path = prices
+    expected = predict_csv(pipeline, write(frame, path))
+    frame.to_csv(path, index=False, sep=";")
+    pd.testing.assert_frame_equal(predict_csv(pipeline, path), expected)
+
+
 def test_gaps_and_unseen_categories_are_answered(frame, prices):
     pipeline, path = prices
     new = frame.head(3).assign(place=["MOON", None, "INLAND"])

@@ -121,9 +121,10 @@ def test_codes_and_texts_stay_categories(tmp_path, values):
     [
         ("a,price\n1,2\n", "prize", r"columns \['a', 'price'\]\. Did you mean 'price'"),
         ("a,price\n1,2\n", None, r"target=None, columns \['a', 'price'\]\. Choose one"),
-        ("a;price\n1;2\n", "price", r"columns \['a;price'\]"),
+        ("a|price\n1|2\n", "price", r"columns \['a|price'\]"),
         ("price\n1\n", "price", "columns beside the target"),
         ("a,b\n1,x\n2,\n3,\n", "b", r"column 'b' must have a value in each row.* 2 of 3 rows"),
+        ("a,b\n1,x\n2,None\n", "b", r"1 of 2 rows without; NA, None, .* count as missing"),
         ("a,b\n1,2\n2,inf\n", "b", "column 'b' must hold finite numbers"),
     ],
 )

@@ -35,6 +35,27 @@ def test_a_column_can_be_told_to_be_texts(tmp_path):
     assert frame["b"].dtype == float
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a;b,c;d\n1;x, y;3\n2;;4\n",
+        "a\tb,c\td\n1\tx, y\t3\n2\t\t4\n",
+        '\na, "b,c", d\r\n1, "x, y", 3\r\n2, , 4\r\n',
+        '\ufeff"a","b,c","d"\n1,"x, y",3\n2,,4\n',
+        'a,"b,c",d\n1,"x, y",3\n2,,4\n',
+    ],
+)
+def test_the_header_tells_the_separator(columns, text):
+    got = columns(text)
+    assert list(got) == ["a", "b,c", "d"]
+    assert list(got["b,c"]) == ["x, y", ""]
+    np.testing.assert_array_equal([got["a"], got["d"]], [[1, 2], [3, 4]])
+
+
+def test_separators_in_a_quoted_header_are_none(columns):
+    assert list(columns('a,"b;\n;c"\n1,2\n')) == ["a", "b;\n;c"]
+
+
 def test_a_column_without_any_value_is_numeric(columns):
     assert np.isnan(columns("a,b\n,1\n,2\n")["a"]).all()
 
@@ -54,7 +75,9 @@ def test_an_infinite_number_is_an_error_that_names_the_column(columns, number):
         (b"a,b\n", "Received: .*, no rows\\. .*write at least one row"),
         (b"a,b\n1,2\n1,2,3,4\n", "must be a CSV file .*Expected 2 fields in line 3, saw 4"),
         (b"a,b\n1,2,3\n4,5,6\n", "as many fields as its header.*, more fields"),
-        ("a,b\né,1\n".encode("latin-1"), "must be a CSV file in UTF-8"),
+        ("a,b\né,1\n".encode("latin-1"), r"must be a CSV file in UTF-8 .*Save it in UTF-8\."),
+        (b"a,b\n" + b"1,2\n" * 99999 + b"\xe9,1\n", r"Save it in UTF-8\."),
+        ("a,b\n1,2\n".encode("utf-16"), r"Save it in UTF-8\."),
     ],
 )
 def test_what_is_not_a_csv_is_refused(tmp_path, content, match):
