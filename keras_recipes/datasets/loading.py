@@ -152,7 +152,7 @@ def load_dataset(
         task: "regression", "binary", "multiclass" or "multilabel"; None, the default, infers it:
             a target of texts or booleans holds classes, and so does one of whole numbers where at
             most 20 are distinct and at most half as many as rows; several columns of 0 and 1 are
-            "multilabel"; all else is "regression".
+            "multiclass" if each row has a single 1, else "multilabel"; all else is "regression".
         validation_fraction: Fraction, in (0, 1), of the rows not in the test set to validate on.
         test_fraction: Fraction, in (0, 1), of all rows to test on. A test set that the source
             brings is used as it is.
@@ -180,16 +180,22 @@ def load_dataset(
     return Dataset(
         name=raw.name,
         task=encoded.task,
-        target_names=raw.target_names,
+        target_names=_target_names(raw, encoded),
         class_names=_class_names(raw, encoded),
         **_inputs(raw, splits),
         **_targets(encoded, splits, raw.where),
     )
 
 
+def _target_names(raw: Source, encoded: Target) -> tuple[str, ...]:
+    if encoded.y.ndim == 1:
+        return (raw.target_name,)
+    return tuple(f"{raw.target_name}{index}" for index in range(encoded.y.shape[1]))
+
+
 def _class_names(raw: Source, encoded: Target) -> tuple[str, ...]:
     if encoded.task == "multilabel":
-        return raw.target_names
+        return _target_names(raw, encoded)
     if raw.class_names:
         return tuple(raw.class_names[int(label)] for label in encoded.classes)
     return encoded.classes

@@ -82,7 +82,7 @@ class Source:
         x: An array with a batch axis, or the columns of a CSV.
         y: The target, `(rows,)` or `(rows, columns)`.
         where: What messages call the target.
-        target_names: The name of each target.
+        target_name: The name of the target; several are numbered.
         feature_names: The name of each column of x; none for images.
         class_names: The names of classes 0, 1, ...; none where the labels in y are the names.
         n_test: How many of the last rows are the source's own test set.
@@ -92,7 +92,7 @@ class Source:
     x: np.ndarray | Columns
     y: np.ndarray
     where: str
-    target_names: tuple[str, ...]
+    target_name: str
     feature_names: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
     n_test: int = 0
@@ -127,7 +127,7 @@ def _read_bundled(name: str) -> Source:
         x=bunch.data,
         y=bunch.target,
         where="`y`",
-        target_names=(BUNDLED[name],),
+        target_name=BUNDLED[name],
         feature_names=tuple(str(feature) for feature in bunch.feature_names),
         class_names=tuple(str(label) for label in bunch.get("target_names", ())),
     )
@@ -169,15 +169,14 @@ def _read_npz(path: Path) -> Source:
 
 
 def _from_arrays(name: str, arrays: Arrays, about: Download) -> Source:
-    x, y = arrays.x, arrays.y
+    x = arrays.x
     features = tuple(f"x{index}" for index in range(x.shape[1])) if x.ndim == 2 else ()
-    targets = [f"{about.target_name}{index}" for index in range(y.shape[1])] if y.ndim == 2 else ()
     return Source(
         name=name,
         x=x,
-        y=y,
+        y=arrays.y,
         where="`y`",
-        target_names=tuple(targets) or (about.target_name,),
+        target_name=about.target_name,
         feature_names=about.feature_names or features,
         class_names=about.class_names,
         n_test=arrays.n_test,
@@ -201,7 +200,7 @@ def _read_csv(path: Path, target: str | None) -> Source:
         x=columns,
         y=as_numbers(texts, np.float64) if is_numeric(texts) else as_texts(texts).astype(str),
         where=f"the column {target!r}",
-        target_names=(target,),
+        target_name=target,
         feature_names=tuple(columns),
     )
 

@@ -19,8 +19,8 @@ class Target:
         task: One of `TASKS`.
         y: Class indices for "binary" and "multiclass"; float32 0 and 1, a column a label, for
             "multilabel"; float64 quantities, not yet standardized, for "regression".
-        classes: The names of the classes in the order of their indices; none unless "binary" or
-            "multiclass".
+        classes: The names of the classes in the order of their indices, for one-hot rows the
+            numbers of their columns; none unless "binary" or "multiclass".
     """
 
     task: str
@@ -33,11 +33,13 @@ def infer_task(y: np.ndarray) -> str:
 
     One column of anything but numbers holds classes. One column of whole numbers does where at
     most 20 of them are distinct, at most half as many as there are rows, and the largest is at
-    most 100 above the smallest. Two classes make "binary", more "multiclass". Several columns of 0 and 1 alone make "multilabel". All else is
-    "regression".
+    most 100 above the smallest. Two classes make "binary", more "multiclass". Several columns of 0
+    and 1 make "multiclass" if each row has a single 1, else "multilabel". All else is "regression".
     """
+    if y.ndim == 2 and _is_indicator(y):
+        return "multiclass" if _is_one_hot(y) else "multilabel"
     if y.ndim == 2:
-        return "multilabel" if _is_indicator(y) else "regression"
+        return "regression"
     distinct = np.unique(y)
     if _is_numeric(y) and not (
         len(distinct) <= min(MAX_CLASSES, len(y) / 2)
@@ -61,6 +63,8 @@ def encode_target(y: np.ndarray, task: str | None, where: str) -> Target:
         ValueError: If `task` does not exist or does not fit `y`, or `y` is the same in all rows.
     """
     task = infer_task(y) if task is None else check_choice("task", task, TASKS)
+    if task == "multiclass" and _is_one_hot(y):
+        y = y.argmax(axis=1)
     if task == "regression":
         return _quantities(y, where)
     return _labels(y, where) if task == "multilabel" else _classes(y, task, where)
@@ -93,7 +97,7 @@ def _classes(y: np.ndarray, task: str, where: str) -> Target:
     if y.ndim != 1:
         raise ValueError(
             f'For task="{task}" {where} must have one label a row. Received: shape {y.shape}. '
-            "For one-hot rows pass y.argmax(axis=1)."
+            'One-hot rows, each with a single 1, are for task="multiclass".'
         )
     labels, indices = np.unique(y, return_inverse=True)
     if len(labels) < 2 or (task == "binary" and len(labels) > 2):
@@ -112,6 +116,10 @@ def _is_numeric(y: np.ndarray) -> bool:
 
 def _is_indicator(y: np.ndarray) -> bool:
     return y.dtype.kind in "biuf" and bool(((y == 0) | (y == 1)).all())
+
+
+def _is_one_hot(y: np.ndarray) -> bool:
+    return y.ndim == 2 and _is_indicator(y) and bool((y.sum(axis=1) == 1).all())
 
 
 def _class_name(label: np.generic) -> str:

@@ -171,6 +171,13 @@ def test_labels_that_do_not_exclude_each_other(tmp_path):
     assert data.class_names == ("y0", "y1", "y2")
 
 
+def test_one_hot_rows_are_one_target(tmp_path):
+    labels = np.arange(40) % 3
+    data = load_dataset(save(tmp_path, x=np.ones((40, 3)), y=np.eye(3)[labels]))
+    assert (data.task, data.n_outputs, data.target_names) == ("multiclass", 3, ("y",))
+    assert (data.class_names, data.y_train.ndim) == (("0", "1", "2"), 1)
+
+
 def test_the_task_can_be_given():
     data = load_dataset("wine", task="regression")
     assert (data.task, data.n_outputs, data.class_names) == ("regression", 1, ())

@@ -75,20 +75,15 @@ def test_a_download_cut_short_does_not_spoil_the_next(monkeypatch, cache):
     assert (cache / "mnist.npz").exists()
 
 
-def test_npz_columns_and_targets_are_numbered(tmp_path):
+def test_npz_columns_are_numbered(tmp_path):
     np.savez(tmp_path / "two.NPZ.npz", x=np.ones((5, 3)), y=np.ones((5, 2)))
     source = read_source(tmp_path / "two.NPZ.npz", None)
-    assert source.feature_names == ("x0", "x1", "x2")
-    assert source.target_names == ("y0", "y1")
+    assert (source.feature_names, source.target_name) == (("x0", "x1", "x2"), "y")
 
 
 def test_csv(tmp_path):
     source = read_source(str(csv(tmp_path, "a,price,b\n1,20230101,x\n2,20230102,\n")), "price")
-    assert (source.name, source.feature_names, source.target_names) == (
-        "data",
-        ("a", "b"),
-        ("price",),
-    )
+    assert (source.name, source.feature_names, source.target_name) == ("data", ("a", "b"), "price")
     np.testing.assert_array_equal(source.y, [20230101, 20230102])  # float32 could not tell them
     assert list(source.x["b"]) == ["x", ""]
 

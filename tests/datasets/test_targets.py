@@ -21,6 +21,10 @@ MANY = np.arange(42)
         ([0.5, 1.0, 0.5, 1.0], "regression"),
         ([50_000, 100_000, 50_000, 100_000], "regression"),  # too far apart for codes
         ([[0, 1], [1, 1]], "multilabel"),
+        ([[0, 1], [1, 0]], "multiclass"),  # one-hot
+        ([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], "multiclass"),
+        ([[0, 1], [0, 0]], "multilabel"),
+        ([[0.5, 0.5], [1.0, 0.0]], "regression"),
         ([[0.0, 1.5], [1.0, 1.0]], "regression"),
     ],
 )
@@ -45,6 +49,16 @@ def test_classes_are_numbered_in_sorted_order(y, classes, indices):
     assert target.y.dtype.kind == "i"
 
 
+@pytest.mark.parametrize("task", [None, "multiclass"])
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float32, bool])
+def test_one_hot_rows_are_classes(task, dtype):
+    target = encode_target(np.eye(4, dtype=dtype)[[1, 3, 0, 1]], task, "`y`")
+    assert (target.task, target.classes) == ("multiclass", ("0", "1", "3"))
+    np.testing.assert_array_equal(target.y, [1, 2, 0, 1])
+    labels = encode_target(np.eye(4, dtype=dtype), "multilabel", "`y`")
+    np.testing.assert_array_equal(labels.y, np.eye(4))
+
+
 def test_a_given_task_overrides():
     ratings = np.array([1, 2, 3, 1, 2, 3])
     assert encode_target(ratings, None, "`y`").task == "multiclass"
@@ -65,7 +79,8 @@ def test_a_given_task_overrides():
         ([[1.5, 2.0], [1.5, 3.0]], None, "must vary"),
         ([0, 1], "multilabel", r"several columns of 0 and 1 alone\. Received: shape \(2,\)"),
         ([[0, 2], [1, 1]], "multilabel", "several columns of 0 and 1 alone"),
-        ([[0, 1], [1, 0]], "multiclass", r"one label a row.* pass y\.argmax\(axis=1\)"),
+        ([[0, 1], [1, 1]], "multiclass", r"one label a row\. Received: shape \(2, 2\)"),
+        ([[0, 1], [1, 0]], "binary", r'one label a row.* for task="multiclass"'),
         ([["a", "b"], ["b", "a"]], None, "must hold numbers"),
         ([0, 1], "regresion", "Did you mean 'regression'"),
     ],
