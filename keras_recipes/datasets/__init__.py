@@ -1,6 +1,6 @@
 """Data by name or path, split, encoded and ready for a network."""
 
 from keras_recipes.datasets.loading import Dataset, load_dataset
-from keras_recipes.datasets.prediction import predict_csv
+from keras_recipes.datasets.prediction import load_pipeline, predict_csv
 
-__all__ = ["Dataset", "load_dataset", "predict_csv"]
+__all__ = ["Dataset", "load_dataset", "load_pipeline", "predict_csv"]

@@ -1,6 +1,8 @@
 """A trained model together with what comes before and after it: raw columns in, answers out."""
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -114,6 +116,18 @@ class Pipeline(keras.Model):
         if self.preprocessing is not None and isinstance(x, Mapping):
             x = {name: self._as_array(name, x[name]) for name in self.feature_names if name in x}
         return super().predict(x, **kwargs)
+
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, **kwargs: Any) -> None:
+        """Saves as `keras.Model.save` does, in one move: a kill leaves no torn `.keras` file."""
+        path = Path(filepath)
+        if path.suffix != ".keras" or not path.parent.is_dir() or not overwrite:
+            return super().save(filepath, overwrite=overwrite, **kwargs)
+        beside = path.with_name(f".{path.name}")  # Keras goes by the ending
+        try:
+            super().save(beside, **kwargs)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
     @property
     def text_columns(self) -> tuple[str, ...]:

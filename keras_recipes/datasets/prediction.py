@@ -1,9 +1,12 @@
 """Predictions for the rows of a CSV file."""
 
+import json
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 
 from keras_recipes.checks import check_instance
@@ -14,9 +17,35 @@ from keras_recipes.extras import import_extra
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["predict_csv"]
+__all__ = ["load_pipeline", "predict_csv"]
 
 BATCH_SIZE = 1024  # it changes the speed, not the result
+
+
+def load_pipeline(run_dir: str | os.PathLike[str]) -> Pipeline:
+    """Returns the pipeline that a finished training left in its directory.
+
+    Args:
+        run_dir: The directory, in which the pipeline was saved as `pipeline.keras`.
+
+    Raises:
+        TypeError: If `run_dir` is not a path.
+        FileNotFoundError: If it is not a directory.
+        ValueError: If `pipeline.keras` is missing, damaged or another thing.
+    """
+    check_instance(
+        "run_dir", run_dir, (str, os.PathLike), "a path", "Pass a str or a pathlib.Path."
+    )
+    directory = Path(run_dir)
+    if not directory.is_dir():
+        raise FileNotFoundError(
+            f"`run_dir` must be the directory of a finished training. Received: "
+            f"run_dir={str(run_dir)!r}, which is none. Check the path."
+        )
+    path = directory / "pipeline.keras"
+    if not path.is_file():
+        raise _no_pipeline(directory)
+    return _load(path)
 
 
 def predict_csv(pipeline: Pipeline, path: str | os.PathLike[str]) -> "pd.DataFrame":
@@ -51,6 +80,50 @@ def predict_csv(pipeline: Pipeline, path: str | os.PathLike[str]) -> "pd.DataFra
     inputs = _array(pipeline, frame) if pipeline.preprocessing is None else _raw(pipeline, frame)
     outputs = pipeline.predict(inputs, batch_size=BATCH_SIZE, verbose=0)
     return import_extra("pandas").DataFrame(_answers(pipeline.predictions, outputs))
+
+
+def _load(path: Path) -> Pipeline:
+    try:
+        model = keras.models.load_model(path)
+    except Exception as error:  # zipfile, h5py, json and Keras each have their own
+        raise ValueError(
+            f"{path} must be a saved pipeline. Received: a file that is damaged or another thing "
+            f"({type(error).__name__}). Train there again with the same arguments: a run that has "
+            "ended only writes it anew."
+        ) from error
+    if not isinstance(model, Pipeline):
+        raise ValueError(
+            f"{path} must be a saved pipeline. Received: a {type(model).__name__}. Save there what "
+            "Dataset.pipeline(model) returns."
+        )
+    return model
+
+
+def _no_pipeline(directory: Path) -> ValueError:
+    """The error for a directory without a pipeline, which `run.json` tells the reason of."""
+    settings = directory / "run.json"
+    expected = f"`run_dir` must be the directory of a finished training. Received: {directory}"
+    if not settings.is_file():
+        return ValueError(
+            f"{expected}, which has neither run.json nor pipeline.keras. Train there, and save "
+            "data.pipeline(model) as pipeline.keras, as the recipes do."
+        )
+    if not _is_json_object(settings):
+        return ValueError(
+            f"{expected}, without pipeline.keras and with a {settings} that is not a JSON object. "
+            'Train in another directory, or there anew with resume="never".'
+        )
+    return ValueError(
+        f"{expected}, without pipeline.keras. Train there to the end with the same arguments; after "
+        "a training of your own save data.pipeline(model) as pipeline.keras."
+    )
+
+
+def _is_json_object(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_bytes()), dict)
+    except ValueError:
+        return False
 
 
 def _raw(pipeline: Pipeline, frame: "pd.DataFrame") -> dict[str, np.ndarray]:

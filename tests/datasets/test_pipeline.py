@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -59,6 +60,35 @@ def test_a_saved_classifier_knows_its_classes(tmp_path):
     assert loaded.layers[-1].get_config() == predictions.get_config()
     assert loaded.layers[-1].class_names == ("a", "b", "c")
     assert loaded.predict(COLUMNS, verbose=0).shape == (4, 3)
+
+
+def test_a_save_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    pipeline = pipeline_of(1, Predictions("regression"))
+    path = tmp_path / "pipeline.keras"
+    pipeline.save(path)
+    before = path.read_bytes()
+
+    def fail(self, path, **kwargs):
+        Path(path).write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", fail)
+    with pytest.raises(OSError, match="No space left"):
+        pipeline.save(str(path))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_save_is_that_of_keras_otherwise(tmp_path, monkeypatch):
+    pipeline = pipeline_of(1, Predictions("regression"))
+    with pytest.raises(ValueError, match=r"Invalid filepath extension"):
+        pipeline.save(tmp_path / "pipeline")
+    with pytest.raises(OSError, match="No such file"):
+        pipeline.save(tmp_path / "none" / "pipeline.keras")
+    (tmp_path / "pipeline.keras").write_bytes(b"mine")
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+    pipeline.save(tmp_path / "pipeline.keras", overwrite=False)
+    assert (tmp_path / "pipeline.keras").read_bytes() == b"mine"
 
 
 def test_predictions_are_turned_back():

@@ -1,10 +1,12 @@
+import zipfile
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from keras_recipes.datasets import load_dataset
-from keras_recipes.datasets.prediction import predict_csv
+from keras_recipes.datasets.prediction import load_pipeline, predict_csv
 
 PLACES = ["INLAND", "ISLAND", "NEAR BAY"]
 
@@ -182,6 +184,73 @@ def test_images_are_not_a_table(tmp_path):
     (tmp_path / "new.csv").write_text("x0\n1\n")
     with pytest.raises(ValueError, match=r"one that takes images. Pass it an array"):
         predict_csv(data.pipeline(model), tmp_path / "new.csv")
+
+
+@pytest.fixture
+def run_dir(prices, tmp_path):
+    directory = tmp_path / "run"
+    directory.mkdir()
+    prices[0].save(directory / "pipeline.keras")
+    (directory / "run.json").write_text("{}")
+    return directory
+
+
+def test_the_pipeline_of_a_run_answers_as_before(frame, prices, run_dir):
+    pipeline, path = prices
+    expected = predict_csv(pipeline, write(frame, path))
+    pd.testing.assert_frame_equal(predict_csv(load_pipeline(str(run_dir)), path), expected)
+
+
+def test_a_damaged_pipeline_is_named(run_dir):
+    path = run_dir / "pipeline.keras"
+    good = path.read_bytes()
+    with zipfile.ZipFile(run_dir / "other.zip", "w") as archive:
+        archive.writestr("config.json", "[]")
+    flipped = bytearray(good)
+    flipped[len(good) // 2] ^= 255
+    for content in (
+        *(b"", b"garbage", good[: len(good) // 2], good[:-1], bytes(flipped)),
+        (run_dir / "other.zip").read_bytes(),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(
+            ValueError, match=r"pipeline\.keras must be a saved.* Train there again"
+        ):
+            load_pipeline(run_dir)
+
+
+def test_a_model_is_not_a_pipeline(run_dir):
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(run_dir / "pipeline.keras")
+    with pytest.raises(
+        ValueError, match=r"Received: a Sequential\. Save there what Dataset\.pipel"
+    ):
+        load_pipeline(run_dir)
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        (None, r"neither run\.json nor pipeline\.keras\. Train there"),
+        ("{", r'a .*run\.json that is not a JSON object\. .* resume="never"'),
+        ("[1]", r"a .*run\.json that is not a JSON object"),
+        ("{}", r"without pipeline\.keras\. Train there to the end"),
+    ],
+)
+def test_a_directory_without_a_pipeline_tells_what_is_missing(tmp_path, settings, match):
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "model.keras")
+    if settings is not None:
+        (tmp_path / "run.json").write_text(settings)
+    with pytest.raises(ValueError, match=match):
+        load_pipeline(tmp_path)
+
+
+def test_a_run_is_a_directory(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=r"`run_dir` must be the directory .* which is none"
+    ):
+        load_pipeline(tmp_path / "none")
+    with pytest.raises(TypeError, match="`run_dir` must be a path"):
+        load_pipeline(None)
 
 
 def test_arguments(prices, tmp_path):
