@@ -1,10 +1,10 @@
 """Where data come from: scikit-learn's sets, those that Keras downloads, NPZ and CSV files."""
 
-import contextlib
 import difflib
+import gzip
 import importlib
 import os
-import shutil
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,16 +39,16 @@ class Download:
     """What Keras does not tell about a data set that it downloads."""
 
     target_name: str
-    cache: str  # file or folder under ~/.keras/datasets
+    unchecked: str = ""  # folder under ~/.keras/datasets whose files Keras takes for whole
     class_names: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
 
 
 DOWNLOADS = {
-    "mnist": Download("digit", "mnist.npz"),
+    "mnist": Download("digit"),
     "fashion_mnist": Download(
         "article",
-        "fashion-mnist",
+        unchecked="fashion-mnist",
         class_names=(
             *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
             *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
@@ -56,7 +56,6 @@ DOWNLOADS = {
     ),
     "cifar10": Download(
         "object",
-        "cifar-10-batches-py-target",
         class_names=(
             *("airplane", "automobile", "bird", "cat", "deer"),
             *("dog", "frog", "horse", "ship", "truck"),
@@ -64,7 +63,6 @@ DOWNLOADS = {
     ),
     "california_housing": Download(
         "median_house_value",
-        "california_housing.npz",
         feature_names=(
             *("MedInc", "HouseAge", "AveRooms", "AveBedrms"),
             *("Population", "AveOccup", "Latitude", "Longitude"),
@@ -138,7 +136,8 @@ def _download(name: str) -> Source:
     try:
         train, test = importlib.import_module(f"keras.datasets.{name}").load_data()
     except Exception as error:  # Keras raises Exception itself
-        _forget(about.cache)
+        if about.unchecked:
+            _remove_torn(about.unchecked)
         raise FileNotFoundError(
             f"`source` must be a data set that is there or can be downloaded. Received: "
             f"source={name!r}, {type(error).__name__}: {error}. Try again with a connection, or "
@@ -148,12 +147,14 @@ def _download(name: str) -> Source:
     return _from_arrays(name, arrays, about)
 
 
-def _forget(cache: str) -> None:
-    """Removes what a download may have left half-done, so that the next one starts anew."""
+def _remove_torn(folder: str) -> None:
+    """Removes the archives that a killed download left half-done: the next one fetches them anew."""
     home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
-    for path in home.glob(f"{cache}*"):
-        with contextlib.suppress(OSError):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in (home / folder).glob("*.gz"):
+        try:
+            gzip.decompress(path.read_bytes())
+        except (EOFError, OSError, zlib.error):
+            path.unlink()
 
 
 def _read_npz(path: Path) -> Source:
@@ -165,7 +166,7 @@ def _read_npz(path: Path) -> Source:
             f"source={str(path)!r}. {f'Did you mean {near[0]!r}?' if near else ''}".rstrip()
         )
     check_file("source", path)
-    return _from_arrays(path.stem, join(load_npz(path)), Download("y", ""))
+    return _from_arrays(path.stem, join(load_npz(path)), Download("y"))
 
 
 def _from_arrays(name: str, arrays: Arrays, about: Download) -> Source:

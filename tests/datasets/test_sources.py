@@ -1,3 +1,4 @@
+import gzip
 import sys
 
 import keras
@@ -60,8 +61,10 @@ def test_a_failed_download_says_how_to_pass_a_path(monkeypatch, cache):
 def test_a_download_cut_short_does_not_spoil_the_next(monkeypatch, cache):
     partial = cache / "fashion-mnist" / "train-images-idx3-ubyte.gz"
     partial.parent.mkdir()
-    partial.write_bytes(b"half")
-    (cache / "mnist.npz").write_bytes(b"another data set")
+    partial.write_bytes(gzip.compress(b"images")[:-9])
+    whole = [cache / "mnist.npz", partial.with_name("labels.gz"), partial.with_name("notes.txt")]
+    for path in whole:
+        path.write_bytes(gzip.compress(b"labels"))
 
     def load():
         if partial.exists():
@@ -72,7 +75,21 @@ def test_a_download_cut_short_does_not_spoil_the_next(monkeypatch, cache):
     with pytest.raises(FileNotFoundError, match=r"EOFError: Compressed file ended.* Try again"):
         read_source("fashion_mnist", None)
     assert len(read_source("fashion_mnist", None).x) == 9
-    assert (cache / "mnist.npz").exists()
+    assert all(path.exists() for path in whole)
+
+
+def test_offline_nothing_is_removed(monkeypatch, cache):
+    def offline():
+        raise Exception("URL fetch failure on https://somewhere")
+
+    archives = [cache / "mnist.npz", cache / "fashion-mnist" / "train-labels-idx1-ubyte.gz"]
+    archives[1].parent.mkdir()
+    for name, archive in zip(("mnist", "fashion_mnist"), archives, strict=True):
+        archive.write_bytes(gzip.compress(b"labels"))
+        monkeypatch.setattr(getattr(keras.datasets, name), "load_data", offline)
+        with pytest.raises(FileNotFoundError, match="URL fetch failure"):
+            read_source(name, None)
+        assert archive.exists()
 
 
 def test_npz_columns_are_numbered(tmp_path):
