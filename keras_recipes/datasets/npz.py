@@ -49,7 +49,8 @@ def load_npz(path: Path) -> dict[str, np.ndarray]:
     except UNREADABLE as error:
         raise ValueError(
             f"`source` must be {expected}, none of them of objects. Received: "
-            f"source={str(path)!r}, {error}. Write it anew with np.savez(path, x=x, y=y)."
+            f"source={str(path)!r}, {_what_it_is(path, error)}. Write it anew with "
+            "np.savez(path, x=x, y=y)."
         ) from error
     if not keys:
         raise ValueError(
@@ -57,6 +58,15 @@ def load_npz(path: Path) -> dict[str, np.ndarray]:
             "Write it anew with np.savez(path, x=x, y=y)."
         )
     return arrays
+
+
+def _what_it_is(path: Path, error: Exception) -> str:
+    """In words of ours: for NumPy all that it cannot read may be pickles, which it says to allow."""
+    if not zipfile.is_zipfile(path):
+        return "a file that is cut short or another thing"
+    if "allow_pickle" in str(error):
+        return "which has an array of objects: make it one of numbers or texts"
+    return f"which is damaged ({error})"
 
 
 def join(arrays: Mapping[str, np.ndarray]) -> Arrays:

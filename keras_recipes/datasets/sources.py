@@ -7,7 +7,7 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,11 @@ from keras_recipes.datasets.tables import (
     typed_columns,
 )
 from keras_recipes.extras import import_extra
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALIKE = 0.7  # of 1; a name less alike than this is another one, not a slip of the pen
 
 # name -> what the target is called
 BUNDLED = {
@@ -160,7 +165,7 @@ def _remove_torn(folder: str) -> None:
 def _read_npz(path: Path) -> Source:
     if path.suffix.lower() != ".npz" and not path.is_dir():
         names = [*BUNDLED, *DOWNLOADS]
-        near = difflib.get_close_matches(str(path).lower(), names, n=1)
+        near = difflib.get_close_matches(str(path).lower(), names, n=1, cutoff=ALIKE)
         raise ValueError(
             f"`source` must be one of {names}, or a path that ends in .csv or .npz. Received: "
             f"source={str(path)!r}. {f'Did you mean {near[0]!r}?' if near else ''}".rstrip()
@@ -199,18 +204,26 @@ def _read_csv(path: Path, target: str | None) -> Source:
     return Source(
         name=path.stem,
         x=columns,
-        y=as_numbers(texts, np.float64) if is_numeric(texts) else as_texts(texts).astype(str),
+        y=_as_target(texts),
         where=f"the column {target!r}",
         target_name=target,
         feature_names=tuple(columns),
     )
 
 
+def _as_target(column: "pd.Series") -> np.ndarray:
+    if not is_numeric(column):
+        return as_texts(column).astype(str)
+    if column.dtype.kind in "iu":
+        return column.to_numpy()  # float64 does not tell 2**53 from 2**53 + 1
+    return as_numbers(column, np.float64, mend="Leave these rows out of the file.")
+
+
 def _check_target(target: Any, path: Path, columns: list[str]) -> str:
     if target is not None:
         check_instance("target", target, str, "the name of a column")
     if target not in columns:
-        near = difflib.get_close_matches(str(target), columns, n=1)
+        near = difflib.get_close_matches(str(target), columns, n=1, cutoff=ALIKE)
         raise ValueError(
             f"`target` must be a column of {str(path)!r}. Received: target={target!r}, columns "
             f"{columns}. {f'Did you mean {near[0]!r}?' if near else 'Choose one of them.'}"

@@ -64,6 +64,9 @@ def read_csv(
     frame = _parse(name, path, text_columns)
     texts = [column for column in frame.columns if not is_numeric(frame[column])]
     frame = _parse(name, path, [*text_columns, *texts]) if texts else frame
+    for column in set(texts).difference(text_columns):
+        if _are_numbers(frame[column].dropna()).all():  # integers of more than 64 bits
+            frame[column] = _parsed(frame[column])
     if len(frame) and frame.index.equals(import_extra("pandas").RangeIndex(len(frame))):
         return frame
     raise ValueError(
@@ -140,8 +143,12 @@ def is_numeric(column: "pd.Series") -> bool:
 
 def _are_numbers(texts: "pd.Series") -> "pd.Series":
     """Which texts are numbers; one with a leading zero, such as 01, is a code."""
-    numbers = import_extra("pandas").to_numeric(texts, errors="coerce")
-    return numbers.notna() & ~texts.str.match(r"[+-]?0\d")
+    return _parsed(texts).notna() & ~texts.str.match(r"[+-]?0\d")
+
+
+def _parsed(column: "pd.Series") -> "pd.Series":
+    """The numbers in a column, NaN for all else."""
+    return import_extra("pandas").to_numeric(column, errors="coerce")
 
 
 def as_texts(column: "pd.Series") -> np.ndarray:
@@ -149,19 +156,23 @@ def as_texts(column: "pd.Series") -> np.ndarray:
     return column.fillna(MISSING).to_numpy(object)
 
 
-def as_numbers(column: "pd.Series", dtype: type = np.float32) -> np.ndarray:
+def as_numbers(
+    column: "pd.Series",
+    dtype: type = np.float32,
+    mend: str = "Leave the field empty where the value is not known.",
+) -> np.ndarray:
     """Returns a column as numbers, NaN for what is missing.
 
     Raises:
         ValueError: If a text is not a number, or a number is infinite or too large for float32.
     """
-    numbers = import_extra("pandas").to_numeric(column, errors="coerce").to_numpy(np.float64)
+    numbers = _parsed(column).to_numpy(np.float64)
     too_large = np.abs(numbers) > np.finfo(np.float32).max
     bad = too_large | (np.isnan(numbers) & column.notna().to_numpy())
     if bad.any():
         raise ValueError(
-            f"The column {column.name!r} must hold finite numbers. Received: "
+            f"The column {column.name!r} must hold finite numbers, below 3.4e38. Received: "
             f"{str(column[bad].iloc[0])!r} in row {bad.argmax()}, {bad.sum()} such rows in all. "
-            "Leave the field empty where the value is not known."
+            f"{mend}"
         )
     return numbers.astype(dtype)

@@ -62,7 +62,11 @@ def encode_target(y: np.ndarray, task: str | None, where: str) -> Target:
         TypeError: If `task` is not a string or None.
         ValueError: If `task` does not exist or does not fit `y`, or `y` is the same in all rows.
     """
-    task = infer_task(y) if task is None else check_choice("task", task, TASKS)
+    if task is None:
+        task = infer_task(y)
+    else:
+        check_choice("task", task, TASKS)
+        where = f'For task="{task}" {where}'
     if task == "multiclass" and _is_one_hot(y):
         y = y.argmax(axis=1)
     if task == "regression":
@@ -73,21 +77,22 @@ def encode_target(y: np.ndarray, task: str | None, where: str) -> Target:
 def _quantities(y: np.ndarray, where: str) -> Target:
     if not _is_numeric(y):
         raise ValueError(
-            f'For task="regression" {where} must hold numbers. Received: {_some(y)}. For classes '
-            'pass task="multiclass", or task="binary" for two.'
+            f"{where} must hold numbers. Received: {_some(y)}. For classes have one column, and pass "
+            'task="multiclass", or task="binary" for two.'
         )
-    if (y == y[:1]).all(axis=0).any():
+    quantities = y.astype(np.float64)
+    if (quantities == quantities[:1]).all(axis=0).any():
         raise ValueError(
-            f"{where} must vary. Received: {_some(y[:1])} in all {len(y)} rows. Pass a target that "
-            "differs between rows."
+            f"{where} must vary as float64. Received: {_some(quantities[:1])} in all {len(y)} rows. "
+            "Pass a target that differs between rows."
         )
-    return Target("regression", y.astype(np.float64))
+    return Target("regression", quantities)
 
 
 def _labels(y: np.ndarray, where: str) -> Target:
     if y.ndim != 2 or not _is_indicator(y):
         raise ValueError(
-            f'For task="multilabel" {where} must have several columns of 0 and 1 alone. Received: '
+            f"{where} must have several columns of 0 and 1 alone. Received: "
             f'shape {y.shape}, {_some(y)}. For one class a row pass task="multiclass".'
         )
     return Target("multilabel", y.astype(np.float32))
@@ -96,16 +101,15 @@ def _labels(y: np.ndarray, where: str) -> Target:
 def _classes(y: np.ndarray, task: str, where: str) -> Target:
     if y.ndim != 1:
         raise ValueError(
-            f'For task="{task}" {where} must have one label a row. Received: shape {y.shape}. '
+            f"{where} must have one label a row. Received: shape {y.shape}. "
             'One-hot rows, each with a single 1, are for task="multiclass".'
         )
     labels, indices = np.unique(y, return_inverse=True)
     if len(labels) < 2 or (task == "binary" and len(labels) > 2):
-        expected = "two classes" if task == "binary" else "at least two classes"
+        expected = "two classes" if len(labels) > 2 else "at least two classes"
         mend = 'pass task="multiclass"' if len(labels) > 2 else "add rows of another class"
         raise ValueError(
-            f'For task="{task}" {where} must have {expected}. Received: {len(labels)}, '
-            f"{_some(labels)}. Please {mend}."
+            f"{where} must have {expected}. Received: {len(labels)}, {_some(labels)}. Please {mend}."
         )
     return Target(task, indices, tuple(_class_name(label) for label in labels))
 

@@ -94,12 +94,12 @@ def test_a_text_where_training_had_numbers_is_named(frame, prices):
     new = frame.astype({"a/b": object})
     new.loc[1, "a/b"] = "high"
     with pytest.raises(
-        ValueError, match=r"'a/b' must hold finite numbers. Received: 'high' in row 1"
+        ValueError, match=r"'a/b' must hold finite numbers, .*Received: 'high' in row 1"
     ):
         predict_csv(pipeline, write(new, path))
     new.loc[1, "a/b"] = np.inf
     with pytest.raises(
-        ValueError, match=r"'a/b' must hold finite numbers\. Received: 'inf' in row 1"
+        ValueError, match=r"'a/b' must hold finite numbers, .*Received: 'inf' in row 1"
     ):
         predict_csv(pipeline, write(new, path))
 
@@ -166,7 +166,7 @@ def test_columns_of_other_names_are_taken_in_their_order(arrays, tmp_path):
         ("width,height,depth\n1,2,3\n", r"without \['x0', 'x1'\]"),
         ("x0,height\n1,2\n", r"without \['x1'\]"),
         ("x0,x1\n1,\n", r"column 'x1' must have a value in each row. Received: 1 of 1 rows"),
-        ("x0,x1\n1,a\n", "column 'x1' must hold finite numbers. Received: 'a'"),
+        ("x0,x1\n1,a\n", r"column 'x1' must hold finite numbers, .*Received: 'a'"),
         ("x0,x1\n", "no rows"),
     ],
 )

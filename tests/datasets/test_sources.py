@@ -105,6 +105,12 @@ def test_csv(tmp_path):
     assert list(source.x["b"]) == ["x", ""]
 
 
+def test_large_integers_are_numbers(tmp_path):
+    source = read_source(csv(tmp_path, f"a,y\n{10**20},{2**53}\n7,{2**53 + 1}\n"), "y")
+    np.testing.assert_array_equal(source.x["a"], np.float32([1e20, 7]))
+    assert source.y.tolist() == [2**53, 2**53 + 1]
+
+
 def test_a_target_of_texts_stays_as_written(tmp_path):
     assert list(read_source(csv(tmp_path, "a,y\n1,01\n2,A\n"), "y").y) == ["01", "A"]
 
@@ -137,7 +143,11 @@ def test_codes_and_texts_stay_categories(tmp_path, values):
         ("price\n1\n", "price", "columns beside the target"),
         ("a,b\n1,x\n2,\n3,\n", "b", r"column 'b' must have a value in each row.* 2 of 3 rows"),
         ("a,b\n1,x\n2,None\n", "b", r"1 of 2 rows without; NA, None, .* count as missing"),
-        ("a,b\n1,2\n2,inf\n", "b", "column 'b' must hold finite numbers"),
+        ("a,b\n1,2\n2,inf\n", "b", r"'b' must hold finite numbers.* 'inf'.* Leave these rows out"),
+        ("a,b\n1,2\n2,1e299\n", "b", r"'b' must hold finite numbers, below 3\.4e38.* '1e\+299'"),
+        (f"a,b\n1,2\n2,{10**299}\n", "b", r"'b' must hold finite numbers, below 3\.4e38"),
+        (f"a,b\n1,2\n{10**299},3\n", "b", r"'a' must hold finite.* Leave the field empty"),
+        ("sepal,species\n1,2\n", "petals", "Choose one of them"),
     ],
 )
 def test_csv_errors(tmp_path, text, target, match):
@@ -156,6 +166,13 @@ def test_csv_errors(tmp_path, text, target, match):
 def test_unknown_sources(source, match):
     with pytest.raises(ValueError, match=match):
         read_source(source, None)
+
+
+@pytest.mark.parametrize("source", ["iris", "boston_housing", "titanic"])
+def test_only_a_slip_of_the_pen_is_mended(source):
+    with pytest.raises(ValueError, match="`source` must be one of") as caught:
+        read_source(source, None)
+    assert "Did you mean" not in str(caught.value)
 
 
 @pytest.mark.parametrize("suffix", ["", ".csv", ".npz"])
