@@ -36,13 +36,13 @@ def load_dataset(
     What is learned from the data, the preprocessing of a CSV and the scale of the target, is
     learned from the training rows alone.
 
-    In a CSV a column is numeric where all its values are, else it is categorical; one where most
-    are numbers and some are not is refused. A number becomes
-    the value of its rank in a normal distribution, which no outlier can throw off; a missing one
-    becomes 0, the median; a category becomes a one-hot column, as does "missing"; categories beyond
-    the 100 most frequent, and those not in the training rows, become zeros. Columns that do not
-    vary in the training rows are left out, with a warning, and so are texts that are nearly all
-    different: more than 100, in more than half of the rows.
+    In a CSV a column is numeric where all its values are, else it is categorical; one where at
+    least half are numbers, those with a decimal comma included, and some are not is refused. A
+    number becomes the value of its rank in a normal distribution, which no outlier can throw off; a
+    missing one becomes 0, the median; a category becomes a one-hot column, as does "missing";
+    categories beyond the 100 most frequent, and those not in the training rows, become zeros.
+    Columns that do not vary in the training rows are left out, with a warning, and so are texts
+    that are nearly all different: more than 100, in more than half of the rows.
 
     In an NPZ file arrays of three or more axes that hold whole numbers in [0, 255], some above 1,
     are images: they are divided by 255, and `(rows, height, width)` gets a channel.

@@ -119,18 +119,20 @@ def check_uniform(frame: "pd.DataFrame") -> None:
     """Checks that no column is mostly of numbers and yet of texts: it would become categories.
 
     Raises:
-        ValueError: If in one at least half of the values, but not all, are numbers.
+        ValueError: If in one at least half of the values, but not all, are numbers, those with a
+            decimal comma included.
     """
     for name in frame.columns:
         if is_numeric(frame[name]):
             continue
         present = frame[name].dropna()
         others = present[~_are_numbers(present)]
-        if 0 < len(others) <= len(present) / 2:
+        meant = _are_numbers(present.str.replace(",", ".")).sum()
+        if len(others) and meant >= len(present) / 2:
             some = ", ".join(repr(text) for text in others.unique()[:3])
             raise ValueError(
-                f"The column {name!r} must hold numbers in every row, or texts. Received: {some} in "
-                f"{len(others)} of {len(present)} rows, numbers in the others. Correct these cells or "
+                f"The column {name!r} must hold numbers in every row, with decimal points, or texts. "
+                f"Received: {some} in {len(others)} of {len(present)} rows. Correct these cells or "
                 "leave them empty; if all are codes, write them as texts, such as 'no. 7'."
             )
 

@@ -124,6 +124,13 @@ def test_a_column_of_numbers_with_a_few_texts_is_refused(tmp_path, target):
         read_source(csv(tmp_path, "\n".join(["a,b", *rows])), target)
 
 
+@pytest.mark.parametrize("values", [["0,5", "1,5", "2,5"], ["1,5", "2", "?", "-3,5"]])
+def test_decimal_commas_are_refused(tmp_path, values):
+    path = csv(tmp_path, "\n".join(["a;y", *(f"{value};{value}" for value in values)]))
+    with pytest.raises(ValueError, match=r"column 'a' must hold numbers .* decimal points.* '.,5'"):
+        read_source(path, "y")
+
+
 @pytest.mark.parametrize(
     "values", [["1", "x", "y"], ["01", "02", "A"], ["true", "False", ""], ["1/2", "1.5.", "3 4"]]
 )
