@@ -1,10 +1,7 @@
 """Where data come from: scikit-learn's sets, those that Keras downloads, NPZ and CSV files."""
 
 import difflib
-import gzip
-import importlib
 import os
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_recipes.checks import check_instance
-from keras_recipes.datasets.npz import SPLIT_KEYS, Arrays, join, load_npz
+from keras_recipes.datasets.downloads import DOWNLOADS, Download, download
+from keras_recipes.datasets.npz import Arrays, join, load_npz
 from keras_recipes.datasets.preprocessing import Columns
 from keras_recipes.datasets.tables import (
     as_numbers,
@@ -36,43 +34,6 @@ BUNDLED = {
     "breast_cancer": "diagnosis",
     "wine": "cultivar",
     "diabetes": "disease_progression",
-}
-
-
-@dataclass(frozen=True)
-class Download:
-    """What Keras does not tell about a data set that it downloads."""
-
-    target_name: str
-    unchecked: str = ""  # folder under ~/.keras/datasets whose files Keras takes for whole
-    class_names: tuple[str, ...] = ()
-    feature_names: tuple[str, ...] = ()
-
-
-DOWNLOADS = {
-    "mnist": Download("digit"),
-    "fashion_mnist": Download(
-        "article",
-        unchecked="fashion-mnist",
-        class_names=(
-            *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
-            *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-        ),
-    ),
-    "cifar10": Download(
-        "object",
-        class_names=(
-            *("airplane", "automobile", "bird", "cat", "deer"),
-            *("dog", "frog", "horse", "ship", "truck"),
-        ),
-    ),
-    "california_housing": Download(
-        "median_house_value",
-        feature_names=(
-            *("MedInc", "HouseAge", "AveRooms", "AveBedrms"),
-            *("Population", "AveOccup", "Latitude", "Longitude"),
-        ),
-    ),
 }
 
 
@@ -120,7 +81,9 @@ def read_source(source: str | os.PathLike[str], target: str | None) -> Source:
         )
     if source in BUNDLED:
         return _read_bundled(str(source))
-    return _download(str(source)) if source in DOWNLOADS else _read_npz(path)
+    if source in DOWNLOADS:
+        return _from_arrays(str(source), download(str(source)), DOWNLOADS[str(source)])
+    return _read_npz(path)
 
 
 def _read_bundled(name: str) -> Source:
@@ -134,32 +97,6 @@ def _read_bundled(name: str) -> Source:
         feature_names=tuple(str(feature) for feature in bunch.feature_names),
         class_names=tuple(str(label) for label in bunch.get("target_names", ())),
     )
-
-
-def _download(name: str) -> Source:
-    about = DOWNLOADS[name]
-    try:
-        train, test = importlib.import_module(f"keras.datasets.{name}").load_data()
-    except Exception as error:  # Keras raises Exception itself
-        if about.unchecked:
-            _remove_torn(about.unchecked)
-        raise FileNotFoundError(
-            f"`source` must be a data set that is there or can be downloaded. Received: "
-            f"source={name!r}, {type(error).__name__}: {error}. Try again with a connection, or "
-            "pass the path of an NPZ file with the arrays x_train, y_train, x_test and y_test."
-        ) from error
-    arrays = join(dict(zip(SPLIT_KEYS, (*train, *test), strict=True)))
-    return _from_arrays(name, arrays, about)
-
-
-def _remove_torn(folder: str) -> None:
-    """Removes the archives that a killed download left half-done: the next one fetches them anew."""
-    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
-    for path in (home / folder).glob("*.gz"):
-        try:
-            gzip.decompress(path.read_bytes())
-        except (EOFError, OSError, zlib.error):
-            path.unlink()
 
 
 def _read_npz(path: Path) -> Source:
