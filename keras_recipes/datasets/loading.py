@@ -9,12 +9,8 @@ import numpy as np
 from keras_recipes.checks import check_integer, check_number
 from keras_recipes.datasets.dataset import Dataset
 from keras_recipes.datasets.images import as_inputs, white_of
-from keras_recipes.datasets.preprocessing import (
-    Columns,
-    encode,
-    fit_preprocessing,
-    informative_columns,
-)
+from keras_recipes.datasets.preprocessing import Columns, encode, fit_preprocessing
+from keras_recipes.datasets.selection import informative_columns
 from keras_recipes.datasets.sources import Source, read_source
 from keras_recipes.datasets.splits import Splits, split_rows
 from keras_recipes.datasets.targets import Target, encode_target

@@ -1,6 +1,5 @@
 """The encoding of a table's columns: numbers by their rank, categories as one-hot."""
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
@@ -182,19 +181,6 @@ def encode(space: FeatureSpace, columns: Mapping[str, Any]) -> Any:
     return ops.concatenate([encoded[feature_key(name)] for name in columns], axis=-1)
 
 
-def informative_columns(columns: Columns) -> Columns:
-    """Returns the columns that something can be learned from; warns about the others."""
-    constant = [name for name, column in columns.items() if not _varies(column)]
-    unique = [name for name, column in columns.items() if _is_nearly_unique(column)]
-    _warn_left_out(constant, "each has but one value, or none, in the training rows.")
-    _warn_left_out(
-        unique,
-        "each has a text of its own in most training rows, as identifiers and free texts do. Make "
-        "categories or numbers of what they tell.",
-    )
-    return {name: column for name, column in columns.items() if name not in (*constant, *unique)}
-
-
 def feature_key(column: str) -> str:
     """Returns the name of `column` in the FeatureSpace: Keras refuses a `/` in names."""
     return column.replace("%", "%25").replace("/", "%2F")
@@ -208,25 +194,6 @@ def _feature(column: np.ndarray) -> Any:
     if column.dtype == object:
         return FeatureSpace.feature("string", OneHot(), "float")
     return FeatureSpace.feature("float32", QuantileNormalizer(), "float")
-
-
-def _varies(column: np.ndarray) -> bool:
-    present = column if column.dtype == object else column[~np.isnan(column)]
-    return bool((present[1:] != present[:1]).any())
-
-
-def _is_nearly_unique(column: np.ndarray) -> bool:
-    """Whether a column of texts has more than 100 distinct ones and more than half as many as rows."""
-    n_distinct = len(np.unique(column)) if column.dtype == object else 0
-    return n_distinct > max(MAX_CATEGORIES, len(column) / 2)
-
-
-def _warn_left_out(names: Sequence[str], reason: str) -> None:
-    if names:
-        warnings.warn(
-            f"The columns {names} are left out: {reason}",
-            stacklevel=5,  # who called load_dataset
-        )
 
 
 def _as_text(value: Any) -> str:

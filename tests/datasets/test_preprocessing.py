@@ -1,5 +1,3 @@
-import contextlib
-
 import keras
 import numpy as np
 import pytest
@@ -13,7 +11,6 @@ from keras_recipes.datasets.preprocessing import (
     encode,
     feature_key,
     fit_preprocessing,
-    informative_columns,
 )
 
 NUMBERS = np.float32([3, np.nan, 1, 10])
@@ -111,36 +108,6 @@ def test_large_numbers_are_kept_under_mixed_precision():
         keras.config.set_dtype_policy(policy)
     assert encoded.dtype == np.float32
     np.testing.assert_allclose(encoded[:, 0], [0.6745, -0.6745, 0], atol=1e-4)
-
-
-def test_columns_that_do_not_vary_are_left_out():
-    columns = {
-        "constant": np.float32([1, 1]),
-        "one value and a gap": np.float32([1, np.nan]),
-        "empty": np.float32([np.nan, np.nan]),
-        "same text": np.array(["a", "a"], dtype=object),
-        "text and a gap": np.array(["a", ""], dtype=object),
-        "varies": np.float32([1, 2]),
-    }
-    with pytest.warns(UserWarning, match=r"\['constant', 'one value and a gap', 'empty', 'same t"):
-        kept = informative_columns(columns)
-    assert list(kept) == ["text and a gap", "varies"]
-
-
-@pytest.mark.parametrize(
-    ("n_distinct", "n_rows", "left_out"), [(101, 201, True), (101, 202, False), (100, 100, False)]
-)
-def test_texts_that_are_nearly_all_different_are_left_out(n_distinct, n_rows, left_out):
-    texts = np.array([f"name {row % n_distinct}" for row in range(n_rows)], dtype=object)
-    columns = {"name": texts, "number": np.arange(n_rows, dtype=np.float32)}
-    expected = (
-        pytest.warns(UserWarning, match=r"\['name'\] are left out: .* identifiers")
-        if left_out
-        else contextlib.nullcontext()
-    )
-    with expected:
-        kept = informative_columns(columns)
-    assert list(kept) == (["number"] if left_out else ["name", "number"])
 
 
 def test_keys_are_names_that_keras_takes_and_distinct():
