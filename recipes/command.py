@@ -1,34 +1,51 @@
 """What the recipes have in common as commands: their flags and how they fail."""
 
 import argparse
+import shlex
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import keras_recipes
 
 OURS = (Path(keras_recipes.__file__).parent, Path(__file__).parent)
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose help shows the defaults, and whose errors are one line."""
+
+    def __init__(self, description: str | None) -> None:
+        super().__init__(
+            description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}. All flags: --help\n")
+
+
 def training_parser(description: str | None) -> argparse.ArgumentParser:
     """Returns a parser of the flags that every training recipe has."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = Parser(description)
     parser.add_argument(
         "--data", default="digits", metavar="NAME|PATH", help="a data set's name, or a CSV or NPZ"
     )
     parser.add_argument("--target", metavar="COLUMN", help="the column of a CSV to predict")
+    parser.add_argument(
+        "--task",
+        metavar="TASK",
+        help="regression, binary, multiclass or multilabel, if not inferred",
+    )
     parser.add_argument("--epochs", type=int, default=20, metavar="N", help="passes over the data")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="rows a step")
     parser.add_argument(
         "--run-dir",
         type=Path,
         metavar="DIR",
-        help="where logs, checkpoints and the model go; a run that was stopped goes on (default: a "
-        "new directory in runs/)",
+        help="where logs, checkpoints and the model go; a run that was stopped goes on; without it "
+        "a new directory in runs/",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of splits and training")
     return parser
@@ -44,13 +61,32 @@ def new_run_directory(name: str) -> Path:
 
 def run(main: Callable[[], Any]) -> None:
     """Runs a recipe; what the user can mend ends it with one line and exit status 2."""
+    warnings.showwarning = _show_warning
     try:
         main()
     except KeyboardInterrupt:
         sys.exit("Interrupted. The same command with the same --run-dir goes on.")
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (OSError, ImportError, FloatingPointError) as error:
+        _fail(error)
+    except (ValueError, TypeError) as error:
         raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
         if not any(raised_in.is_relative_to(ours) for ours in OURS):
             raise  # not a check of ours: the traceback says more than a line
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        _fail(error)
+
+
+def command_line(module: str, *arguments: object) -> str:
+    """Returns what runs a module in a shell, with this interpreter and from this directory."""
+    interpreter = Path(sys.executable)
+    if interpreter.is_relative_to(Path.cwd()):
+        interpreter = interpreter.relative_to(Path.cwd())
+    return shlex.join([str(interpreter), "-m", module, *map(str, arguments)])
+
+
+def _fail(error: Exception) -> NoReturn:
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 import keras_recipes as kr
 from keras_recipes.datasets import Dataset
+from recipes.command import command_line
 from recipes.progress import EpochBar
 
 BATCH_SIZE = 1024  # of evaluation
@@ -28,8 +29,11 @@ def train(
         run_dir: Where the run is kept.
     """
     console = Console()
-    data = kr.load_dataset(arguments.data, arguments.target, seed=arguments.seed)
+    data = kr.load_dataset(
+        arguments.data, arguments.target, task=arguments.task, seed=arguments.seed
+    )
     console.print(f"{data.name}: {data.task}, {_sizes(data)}")
+    console.print(f"run directory: {run_dir}", soft_wrap=True)
     model = build(data)
     start = time.perf_counter()
     history = kr.fit(
@@ -48,10 +52,12 @@ def train(
     pipeline = run_dir / "pipeline.keras"
     data.pipeline(model).save(pipeline)
     console.print(_report(model, data, history, seconds, run_dir))
-    console.print(f"Look at the run:  tensorboard --logdir {run_dir.parent}", soft_wrap=True)
+    logs = run_dir if run_dir.parent == Path() else run_dir.parent  # beside the other runs
+    look = command_line("tensorboard.main", "--logdir", logs)
+    console.print(f"Look at the run:  {look}", soft_wrap=True, markup=False)
     if data.feature_names:
-        command = f"python -m recipes.predict --run-dir {run_dir} --data NEW.csv"
-        console.print(f"Predict new rows: {command}", soft_wrap=True)
+        predict = command_line("recipes.predict", "--run-dir", run_dir, "--data", "NEW.csv")
+        console.print(f"Predict new rows: {predict}", soft_wrap=True, markup=False)
 
 
 def _sizes(data: Dataset) -> str:

@@ -1,9 +1,14 @@
 """Each recipe as a command: what it prints and leaves, and how it fails."""
 
+import functools
+import importlib
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -12,8 +17,12 @@ import pandas as pd
 import pytest
 
 import keras_recipes  # noqa: F401 registers what the models are made of
+from recipes import command
 
 ROOT = Path(__file__).parents[2]
+
+
+PREDICT = ["--run-dir", "runs/flowers", "--data", "flowers.csv"]
 
 
 def run(cwd, module, *arguments):
@@ -60,9 +69,27 @@ def test_training_ends_with_a_report(trained):
     assert re.search(r"epochs run\s*│\s*10", printed)
     assert re.search(r"seconds\s*│\s*\d", printed)
     assert "epoch 10/10" in printed
-    assert "tensorboard --logdir runs" in printed
+    assert "run directory: runs/flowers" in printed
     for name in ("logs", "model.keras", "pipeline.keras", "checkpoints", "run.json"):
         assert (place / "runs" / "flowers" / name).exists()
+
+
+def printed_command(printed, start):
+    return shlex.split(re.search(rf"^{start} *(.*)$", printed, re.M)[1])
+
+
+def test_the_commands_that_it_prints_run(trained):
+    place, printed = trained
+    flowers(5).to_csv(place / "NEW.csv", index=False)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run_here = functools.partial(
+        subprocess.run, cwd=place, env=environment, text=True, capture_output=True, check=True
+    )
+    result = run_here(printed_command(printed, "Predict new rows:"))
+    assert "5 predictions in predictions.csv" in result.stdout
+    look = printed_command(printed, "Look at the run:")
+    assert look[-2:] == ["--logdir", "runs"]
+    assert "epoch_loss" in run_here([*look, "--inspect"]).stdout
 
 
 def test_the_same_command_again_goes_on(trained):
@@ -112,22 +139,66 @@ def test_each_run_has_a_directory_of_its_own(tmp_path):
         ("default_dnn", ["--data", "one.csv", "--target", "kind"], "kind"),
         ("default_dnn", ["--data", "text.npz"], "text.npz"),
         ("self_normalizing_dnn", ["--data", "wine", "--target", "x"], "`target` must be None"),
+        ("default_dnn", ["--task", "binry"], "Did you mean 'binary'"),
+        ("default_dnn", ["--nonsense", "1"], "All flags: --help"),
+        ("predict", [*PREDICT, "--output", "none/out.csv"], "--output must be a file"),
+        ("predict", [*PREDICT, "--output", "runs"], "--output must be a file"),
+        ("predict", ["--run-dir", "runs/plain", "--data", "flowers.csv"], "pipeline"),
         ("predict", ["--run-dir", "runs/none", "--data", "flowers.csv"], "finished training"),
         ("predict", ["--run-dir", "runs/flowers", "--data", "none.csv"], "none.csv"),
         ("predict", ["--run-dir", "runs/flowers", "--data", "less.csv"], "height"),
     ],
 )
-def test_what_the_user_can_mend_is_one_line_and_status_2(trained, module, arguments, match):
+def test_what_the_user_can_mend_is_one_line_and_status_2(
+    trained, module, arguments, match, monkeypatch, capsys
+):
     place, _ = trained
     flowers().assign(kind="rose").to_csv(place / "one.csv", index=False)
     flowers().drop(columns="height").to_csv(place / "less.csv", index=False)
     (place / "text.npz").write_text("not an archive")
+    (place / "runs" / "plain").mkdir(exist_ok=True)
+    shutil.copy(place / "runs" / "flowers" / "model.keras", place / "runs" / "plain")
     before = sorted(place.rglob("*"))
-    result = run(place, module, *arguments)
-    assert result.returncode == 2
-    assert match in result.stderr
-    assert "Traceback" not in result.stderr
-    last = result.stderr.strip().splitlines()[-1]
-    assert match in last
-    assert "error:" in last
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    with pytest.raises(SystemExit, match="2"), warnings.catch_warnings():
+        command.run(importlib.import_module(f"recipes.{module}").main)
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert match in line
     assert sorted(place.rglob("*")) == before
+
+
+def test_a_command_ends_with_status_2_and_without_a_traceback(tmp_path):
+    result = run(tmp_path, "default_dnn", "--data", "digit")
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("error", [OSError, ImportError, FloatingPointError])
+def test_what_stops_a_training_is_one_line_wherever_it_was_raised(error, capsys):
+    def fail():
+        raise error("no space\nleft")
+
+    with pytest.raises(SystemExit, match="2"), warnings.catch_warnings():
+        command.run(fail)
+    assert capsys.readouterr().err == "error: no space left\n"
+
+
+def test_a_fault_of_the_program_keeps_its_traceback():
+    with pytest.raises(ValueError, match="invalid literal"), warnings.catch_warnings():
+        command.run(lambda: int("x"))
+
+
+def test_a_warning_is_one_line(capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        command.run(lambda: warnings.warn("all are equal", stacklevel=1))
+    assert capsys.readouterr().err == "warning: all are equal\n"
+
+
+def test_the_task_can_be_set(tmp_path):
+    result = run(tmp_path, "default_dnn", "--task", "regression", "--epochs", 1)
+    assert result.returncode == 0, result.stderr
+    assert "test RMSE" in result.stdout
