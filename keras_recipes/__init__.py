@@ -3,6 +3,7 @@
 from keras_recipes import callbacks, guide, layers, optimizers, schedules
 from keras_recipes.datasets import load_dataset
 from keras_recipes.guide import recommend
+from keras_recipes.lr_finder import LearningRateCurve, find_learning_rate
 from keras_recipes.models import build_default_dnn, build_self_normalizing_dnn
 from keras_recipes.optimizers import make_optimizer
 from keras_recipes.schedules import make_schedule
@@ -10,10 +11,12 @@ from keras_recipes.training import fit
 from keras_recipes.version import __version__
 
 __all__ = [
+    "LearningRateCurve",
     "__version__",
     "build_default_dnn",
     "build_self_normalizing_dnn",
     "callbacks",
+    "find_learning_rate",
     "fit",
     "guide",
     "layers",

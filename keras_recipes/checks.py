@@ -6,6 +6,7 @@ import numbers
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 BYTES_AND_TEXT = (str, bytes, bytearray, memoryview)
@@ -82,6 +83,14 @@ def check_instance(
     if not isinstance(value, kinds):
         raise TypeError(_message(name, expected, value, hint))
     return value
+
+
+def check_compiled(model: Any) -> keras.Model:
+    """Returns `model`, a compiled `keras.Model`."""
+    check_instance("model", model, keras.Model, "a keras.Model", "Build one: build_default_dnn(8).")
+    if not model.compiled:
+        raise ValueError("`model` must be compiled. Received: one that is not. Call compile().")
+    return model
 
 
 def _contains(interval: str, value: Any) -> bool:

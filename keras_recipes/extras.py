@@ -1,11 +1,11 @@
-"""Packages that only the recipes need, imported when they are used."""
+"""Packages of the extras, imported when they are used."""
 
 import importlib
 from typing import Any
 
 
-def import_extra(module: str) -> Any:
-    """Returns the module called `module`, of a package in `keras-recipes[recipes]`.
+def import_extra(module: str, extra: str = "recipes") -> Any:
+    """Returns the module called `module`, of a package in `keras-recipes[extra]`.
 
     Raises:
         ImportError: If the package is not installed; the message says how to install it.
@@ -15,5 +15,5 @@ def import_extra(module: str) -> Any:
     except ImportError as error:
         raise ImportError(
             f"`{module}` could not be imported ({error}). "
-            "Data sets need pandas and scikit-learn: pip install 'keras-recipes[recipes]'"
+            f"Install it with this library: pip install 'keras-recipes[{extra}]'"
         ) from error

@@ -33,6 +33,19 @@ def can_loop(model: keras.Model, *examples: Examples | None) -> bool:
     )
 
 
+def build_from(model: keras.Model, batch: Any) -> None:
+    """Makes all variables of a model, its metrics and its optimizer, outside of any graph.
+
+    Args:
+        model: A compiled model.
+        batch: A tuple (x, y) or (x, y, sample_weight), of any number of examples.
+    """
+    tensors = tree.map_structure(
+        lambda each: each if each is None else ops.convert_to_tensor(each), batch
+    )
+    model._symbolic_build(data_batch=tensors)
+
+
 class TrainingLoop:
     """Training steps over batches that are gathered in the graph, in any order.
 
@@ -50,7 +63,7 @@ class TrainingLoop:
         self._data = _tensors(examples)
         self._size = examples.batch_size
         self._whole, self._rest = divmod(examples.count, examples.batch_size)
-        _build(model, examples)
+        build_from(model, tree.map_structure(lambda each: each[:1], self._data))
         self._model = model
         steps = _training_steps(model, examples.batch_size)
         self._compiles = total_steps >= COMPILED_FROM and _xla_pays(model)
@@ -96,6 +109,31 @@ class TrainingLoop:
             self._whole_batches = self._last_batch
 
 
+class RecordingLoop:
+    """Training steps that tell the loss of each, which `TrainingLoop` averages over the epoch.
+
+    Args:
+        model: A compiled model that `can_loop`.
+        examples: Arrays to train on.
+    """
+
+    def __init__(self, model: keras.Model, examples: Examples) -> None:
+        import tensorflow as tf
+
+        self._data = _tensors(examples)
+        build_from(model, tree.map_structure(lambda each: each[:1], self._data))
+        self._function = tf.function(_recorded_steps(model))
+
+    def run(self, batches: Any) -> Any:
+        """Takes a step for each row of `batches`, the indices of its examples.
+
+        Returns:
+            The losses of the steps; after one that is not finite no step is taken.
+        """
+        losses, taken = self._function(self._data, ops.convert_to_tensor(batches, "int32"))
+        return ops.convert_to_numpy(losses)[: int(taken)]
+
+
 class EvaluationLoop:
     """Evaluation in one call of a graph.
 
@@ -109,7 +147,7 @@ class EvaluationLoop:
 
         self.steps = examples.steps
         self._data = _tensors(examples)
-        _build(model, examples)
+        build_from(model, tree.map_structure(lambda each: each[:1], self._data))
         self._function = tf.function(_evaluation(model, examples.batch_size, examples.steps))
 
     def run(self) -> dict[str, Any]:
@@ -141,6 +179,28 @@ def _training_steps(model: keras.Model, batch_size: int) -> Callable[..., Any]:
     return steps
 
 
+def _recorded_steps(model: keras.Model) -> Callable[..., Any]:
+    import tensorflow as tf
+
+    def steps(data: Any, batches: Any) -> Any:
+        def step(index: Any, finite: Any, losses: Any) -> Any:
+            rows = batches[index]
+            model.reset_metrics()
+            logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
+            return index + 1, tf.math.is_finite(logs["loss"]), losses.write(index, logs["loss"])
+
+        count = batches.shape[0]
+        taken, _, losses = tf.while_loop(
+            lambda index, finite, losses: (index < count) & finite,
+            step,
+            (0, tf.constant(True), tf.TensorArray(tf.float32, count)),
+            parallel_iterations=1,
+        )
+        return losses.stack(), taken
+
+    return steps
+
+
 def _evaluation(model: keras.Model, batch_size: int, steps: int) -> Callable[..., Any]:
     import tensorflow as tf
 
@@ -162,15 +222,6 @@ def _tensors(examples: Examples) -> Any:
     return tree.map_structure(
         ops.convert_to_tensor, tuple(part for part in parts if part is not None)
     )
-
-
-def _build(model: keras.Model, examples: Examples) -> None:
-    """Makes the variables of the metrics and of the optimizer, outside of any graph."""
-    parts = (examples.x, examples.y, examples.sample_weight)
-    batch = tree.map_structure(
-        lambda each: None if each is None else ops.convert_to_tensor(each[:1]), parts
-    )
-    model._symbolic_build(data_batch=batch)
 
 
 def _xla_pays(model: keras.Model) -> bool:

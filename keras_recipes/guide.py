@@ -49,18 +49,6 @@ LEARNING_RATES = {
     "adamw": 0.001,
 }
 
-# The peak of 1cycle where none is given, five to ten times the rate that is good when constant.
-MAX_LEARNING_RATES = {
-    "sgd": 0.3,
-    "momentum": 0.03,
-    "adagrad": 0.05,
-    "rmsprop": 0.005,
-    "adam": 0.005,
-    "adamax": 0.01,
-    "nadam": 0.005,
-    "adamw": 0.005,
-}
-
 # `normalization="auto"` adds batch normalization from this many hidden layers on. Unnormalized
 # networks were found hard to train from five hidden layers (Glorot & Bengio, 2010) with the
 # initializers of their time; He's and ELU carry the signal further.

@@ -13,17 +13,15 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_recipes.array_checks import warn_unless_standardized
 from keras_recipes.arrays import Examples, prepare
-from keras_recipes.callbacks import EarlyStopping, OneCycle, PerformanceScheduling, Schedule
-from keras_recipes.callbacks.divergence_guard import DivergenceGuard
 from keras_recipes.callbacks.run_logs import RunLogs
 from keras_recipes.callbacks.saved_state import SavedState
 from keras_recipes.checkpoints import load_checkpoint
 from keras_recipes.checks import (
     check_choice,
+    check_compiled,
     check_instance,
     check_integer,
     check_number,
@@ -31,16 +29,14 @@ from keras_recipes.checks import (
     check_text,
 )
 from keras_recipes.epochs import Training, train_from_iterator, train_in_memory
+from keras_recipes.fit_callbacks import check_rate, make_callbacks, stop_following
 from keras_recipes.graph_loops import can_loop
-from keras_recipes.guide import MAX_LEARNING_RATES
-from keras_recipes.optimizers.following import innermost
+from keras_recipes.lr_finder import find_learning_rate
 from keras_recipes.run_directory import RunDirectory
 
 __all__ = ["fit"]
 
-SCHEDULES = ("1cycle", "constant", "power", "exponential", "piecewise", "performance")
 RESUME = ("auto", "never", "must")
-START = {"next_epoch": 0, "next_step": 0, "iterations": 0}
 
 
 def fit(
@@ -78,8 +74,8 @@ def fit(
         validation_split: Fraction, in [0, 1), of the last examples to validate on; arrays only.
         epochs: Passes over the data, at least 1.
         batch_size: Examples a step, at least 1, where x is an array.
-        max_learning_rate: The peak of 1cycle, or the rate from which another schedule starts; None
-            for that of the optimizer in `keras_recipes.guide.MAX_LEARNING_RATES`.
+        max_learning_rate: The peak of 1cycle, None to take what `find_learning_rate` suggests; or
+            the rate from which another schedule starts, None for that of the optimizer.
         schedule: A name of `make_schedule`, `"performance"`, or None to train with the optimizer
             as it was compiled.
         early_stopping: Epochs without improvement of the validation loss after which training
@@ -115,9 +111,7 @@ def fit(
 
     Reference: Geron, *Hands-On Machine Learning*, 2nd ed. (2019), chapter 11.
     """
-    check_instance("model", model, keras.Model, "a keras.Model", "Build one: build_default_dnn(8).")
-    if not model.compiled:
-        raise ValueError("`model` must be compiled. Received: one that is not. Call compile().")
+    check_compiled(model)
     check_choice("resume", resume, RESUME)
     if run_dir is not None:
         check_instance("run_dir", run_dir, (str, os.PathLike), "a path")
@@ -127,7 +121,7 @@ def fit(
         "epochs": check_integer("epochs", epochs, "[1, inf)"),
         "batch_size": check_integer("batch_size", batch_size, "[1, inf)"),
         "schedule": schedule,
-        "max_learning_rate": _starting_rate(model, schedule, max_learning_rate),
+        "max_learning_rate": check_rate(model, schedule, max_learning_rate),
         "early_stopping": _check_patience(early_stopping),
         "seed": None if seed is None else check_integer("seed", seed, "[0, 4294967295]"),
     }
@@ -150,21 +144,20 @@ def fit(
             saved = load_checkpoint(run.checkpoints)
         if seed is not None:
             keras.utils.set_random_seed(seed)
+        position = saved.state if saved else _start(model, settings, examples)
+        rate = position["max_learning_rate"]
         if schedule == "performance":
-            stack.callback(
-                setattr, model.optimizer, "learning_rate", float(model.optimizer.learning_rate)
-            )
-            model.optimizer.learning_rate = settings["max_learning_rate"]
+            compiled_rate = float(ops.convert_to_numpy(model.optimizer.learning_rate))
+            stack.callback(setattr, model.optimizer, "learning_rate", compiled_rate)
+            model.optimizer.learning_rate = rate
         history = keras.callbacks.History()
-        position = saved.state if saved else START | {"order_seed": np.random.randint(2**31)}
-        ordered = _callbacks(settings, examples, validation is not None, callbacks, history)
-        stack.callback(_stop_following, ordered)
+        ordered = make_callbacks(settings, rate, examples, validation is not None, callbacks)
+        stack.callback(stop_following, ordered)
+        ordered.append(history)
         if run is not None:
             ordered += [
                 RunLogs(run.logs, position["next_epoch"], position["iterations"]),
-                SavedState(
-                    run, saved, position["order_seed"], ordered, checkpoint_every, in_memory
-                ),
+                SavedState(run, saved, position, ordered, checkpoint_every, in_memory),
             ]
         train = train_in_memory if in_memory else train_from_iterator
         train(
@@ -186,6 +179,26 @@ def fit(
     return history
 
 
+def _start(model: keras.Model, settings: dict[str, Any], examples: Examples) -> dict[str, Any]:
+    """Where a training begins, as a checkpoint says where one goes on."""
+    rate = settings["max_learning_rate"]
+    if rate is None and settings["schedule"] == "1cycle":
+        rate = find_learning_rate(
+            model,
+            examples.x,
+            examples.y,
+            sample_weight=examples.sample_weight,
+            batch_size=settings["batch_size"],
+        ).suggestion
+    return {
+        "next_epoch": 0,
+        "next_step": 0,
+        "iterations": 0,
+        "order_seed": np.random.randint(2**31),
+        "max_learning_rate": rate,
+    }
+
+
 def _identity(
     model: keras.Model, examples: Examples, validation: Examples | None
 ) -> dict[str, str | None]:
@@ -202,83 +215,6 @@ def _identity(
         "data": examples.fingerprint(),
         "validation_data": validation.fingerprint() if validation else None,
     }
-
-
-def _callbacks(
-    settings: dict[str, Any],
-    examples: Examples,
-    validated: bool,
-    given: Sequence[keras.callbacks.Callback],
-    history: keras.callbacks.History,
-) -> list[keras.callbacks.Callback]:
-    """All callbacks but those of the run directory, in their order."""
-    # The guard comes before anyone can use a bad step; schedules put their values into the logs
-    # before the others read them.
-    return [
-        DivergenceGuard(examples),
-        *_schedule_callbacks(settings),
-        *_stopping_callbacks(settings, validated),
-        *given,
-        history,
-    ]
-
-
-def _stop_following(callbacks: Sequence[keras.callbacks.Callback]) -> None:
-    for callback in callbacks:
-        if isinstance(callback, Schedule):
-            callback.restore()  # an interrupted `fit` has no on_train_end
-
-
-def _starting_rate(model: keras.Model, schedule: str | None, given: float | None) -> float | None:
-    if schedule is None:
-        if given is not None:
-            raise ValueError(
-                "`max_learning_rate` must be None where `schedule` is None. Received: "
-                f"max_learning_rate={given}. Compile the optimizer with this rate."
-            )
-        return None
-    check_choice("schedule", schedule, SCHEDULES, "For the compiled optimizer pass None.")
-    optimizer = innermost(model.optimizer)
-    if isinstance(optimizer._learning_rate, LearningRateSchedule) and schedule == "performance":
-        raise ValueError(
-            '`schedule="performance"` must have an optimizer compiled with a number as its learning '
-            f"rate. Received: {optimizer._learning_rate!r}. Compile with a number."
-        )
-    if given is not None:
-        return check_number("max_learning_rate", given, "(0, inf)")
-    if schedule != "1cycle":
-        return float(ops.convert_to_numpy(optimizer.learning_rate))
-    kind = type(optimizer).__name__.lower()
-    if getattr(optimizer, "momentum", 0) and kind == "sgd":
-        kind = "momentum"
-    if kind not in MAX_LEARNING_RATES:
-        raise ValueError(
-            f"`max_learning_rate` must be given for {type(optimizer).__name__}. Received: None. "
-            "Take some ten times the rate at which it trains well when constant."
-        )
-    return MAX_LEARNING_RATES[kind]
-
-
-def _schedule_callbacks(settings: dict[str, Any]) -> list[keras.callbacks.Callback]:
-    schedule, rate = settings["schedule"], settings["max_learning_rate"]
-    if schedule in (None, "performance"):
-        return []
-    return [OneCycle(rate) if schedule == "1cycle" else Schedule(schedule, rate)]
-
-
-def _stopping_callbacks(
-    settings: dict[str, Any], validated: bool
-) -> list[keras.callbacks.Callback]:
-    epochs, patience = settings["epochs"], settings["early_stopping"]
-    made: list[keras.callbacks.Callback] = []
-    if validated:
-        # Without a patience it still finds the best epoch's weights.
-        peak = int(epochs * 0.45) if settings["schedule"] == "1cycle" else 0
-        made.append(EarlyStopping(patience or epochs, start_from_epoch=peak))
-    if settings["schedule"] == "performance":
-        monitor = "val_loss" if validated else "loss"
-        made.append(PerformanceScheduling(monitor=monitor))
-    return made
 
 
 def _check_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:

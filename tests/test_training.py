@@ -35,7 +35,7 @@ def weights(model):
 def test_it_trains_with_one_cycle():
     model, history = fit(epochs=8)
     assert history.history["val_loss"][-1] < 0.2 * history.history["val_loss"][0]
-    expected = OneCycle(kr.guide.MAX_LEARNING_RATES["momentum"], 8 * 5)
+    expected = OneCycle(kr.find_learning_rate(build(), X[:150], Y[:150]).suggestion, 8 * 5)
     rates = [float(expected(5 * epoch + 4)) for epoch in range(8)]
     assert history.history["learning_rate"] == pytest.approx(rates)
     assert min(history.history["momentum"]) < 0.9
@@ -324,9 +324,3 @@ def test_nothing_is_written_when_the_data_are_bad(tmp_path):
 def test_bad_arguments_are_refused(arguments, error, match):
     with pytest.raises(error, match=match):
         fit(**arguments)
-
-
-def test_an_optimizer_without_a_known_peak_needs_one():
-    model = build(optimizer=keras.optimizers.Lion())
-    with pytest.raises(ValueError, match="`max_learning_rate` must be given for Lion"):
-        fit(model)

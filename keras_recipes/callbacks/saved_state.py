@@ -24,7 +24,7 @@ class SavedState(keras.callbacks.Callback):
     Args:
         run: Where the checkpoints are.
         saved: What to go on from, or None.
-        order_seed: The seed of the order of the examples.
+        constants: What holds from the start of the training to its end, as JSON can hold it.
         callbacks: The other callbacks.
         every: Steps (an int) or time (a `timedelta`) between two checkpoints; None for as often as
             2% of the time allows.
@@ -35,7 +35,7 @@ class SavedState(keras.callbacks.Callback):
         self,
         run: RunDirectory,
         saved: Checkpoint | None,
-        order_seed: int,
+        constants: dict[str, Any],
         callbacks: Sequence[keras.callbacks.Callback],
         every: int | datetime.timedelta | None,
         within_epochs: bool,
@@ -43,7 +43,7 @@ class SavedState(keras.callbacks.Callback):
         super().__init__()
         self._directory = run.checkpoints
         self._saved = saved
-        self._order_seed = order_seed
+        self._constants = constants
         self._callbacks = [each for each in callbacks if hasattr(each, "get_state")]
         self._history = next(c for c in callbacks if isinstance(c, keras.callbacks.History))
         self._early_stopping = [c for c in callbacks if isinstance(c, EarlyStopping)]
@@ -103,11 +103,10 @@ class SavedState(keras.callbacks.Callback):
         for number, callback in enumerate(self._early_stopping):
             for i, weight in enumerate(callback.best_weights or []):
                 arrays[f"best {number}:{i}"] = weight
-        state = {
+        state = self._constants | {
             "next_epoch": epoch,
             "next_step": step,
             "iterations": int(self.model.optimizer.iterations),
-            "order_seed": self._order_seed,
             "epochs": self._history.epoch,
             "history": self._history.history,
             "callbacks": [callback.get_state() for callback in self._callbacks],
