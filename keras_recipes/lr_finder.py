@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-from keras import tree
+from keras import ops, tree
 from keras.optimizers.schedules import ExponentialDecay
 
 from keras_recipes.arrays import Examples, prepare
@@ -223,7 +223,7 @@ def _as_it_was(model: keras.Model, examples: Examples) -> Iterator[None]:
     build_from(model, next(_batches(examples)))
     rate = innermost(model.optimizer)._learning_rate
     variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
-    kept = [(each, np.array(each)) for each in variables if each is not rate]
+    kept = [(each, ops.convert_to_numpy(each)) for each in variables if each is not rate]
     try:
         yield
     finally:

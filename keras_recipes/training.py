@@ -65,6 +65,10 @@ def fit(
     With validation data the model ends with the weights of its best epoch. Afterwards the optimizer
     has the learning rate again that it was compiled with.
 
+    Arrays that fit into memory are trained on by a loop inside the graph, under XLA where the
+    training is long enough, whatever `jit_compile` says. On several devices, of a model made in the
+    scope of a `tf.distribute.MirroredStrategy`, each batch is shared out among them.
+
     Args:
         model: A compiled `keras.Model`.
         x: Inputs: an array, a `tf.data.Dataset` or a `PyDataset` that yields batches of (x, y).
@@ -87,7 +91,7 @@ def fit(
             are the same; `"never"` removes it; `"must"` makes it an error that there is none.
         steps_per_execution: Steps a call of the compiled function; batch-level hooks of callbacks
             fire once an execution. `"auto"` is some ten executions a second where the data are in
-            memory, else 50 steps.
+            memory, 50 steps else, and 1 on several devices.
         checkpoint_every: Steps, or time as a `datetime.timedelta`, between two checkpoints in
             `run_dir`; None for as often as 2% of the training time allows.
         callbacks: More Keras callbacks, in a list.

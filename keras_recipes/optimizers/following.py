@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_recipes.checks import check_instance
@@ -21,7 +22,7 @@ def steps_taken(optimizer: Any) -> int:
 
     Under gradient accumulation `optimizer.iterations` counts updates of the weights instead.
     """
-    return int(innermost(optimizer)._iterations)
+    return int(ops.convert_to_numpy(innermost(optimizer)._iterations))
 
 
 def can_follow_momentum(optimizer: Any) -> bool:

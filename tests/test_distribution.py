@@ -1,0 +1,74 @@
+"""Training on more than one device; in a process of its own, as it needs two of them."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+SCRIPT = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, two)
+import keras_recipes as kr
+
+rng = np.random.default_rng(0)
+x = rng.normal(size=(480, 4)).astype("float32")
+y = x[:, 0] * 2 + np.abs(x[:, 1])
+data = tf.data.Dataset.from_tensor_slices((x, y)).batch(48)
+
+def train(strategy, kind, optimizer):
+    with strategy.scope():
+        model = kr.build_default_dnn(4, hidden_units=(8,), optimizer=optimizer, seed=1)
+    history = kr.fit(
+        model, *((data,) if kind == "dataset" else (x, y)), validation_data=data, epochs=4, seed=1,
+        batch_size=48, max_learning_rate=0.02, verbose=0, early_stopping=None,
+    )
+    weights = np.concatenate([np.ravel(weight) for weight in model.get_weights()]).tolist()
+    return history.history, weights
+
+one, mirrored = tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+assert mirrored.num_replicas_in_sync == 2
+with mirrored.scope():
+    model = kr.build_default_dnn(4, hidden_units=(8,), seed=1)
+before = model.get_weights()
+found = kr.find_learning_rate(model, x, y).suggestion
+assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
+results = [
+    train(strategy, "dataset", optimizer)
+    for optimizer in ("momentum", "nadam") for strategy in (one, mirrored)
+]
+print(json.dumps([results, train(mirrored, "arrays", "momentum"), found]))
+"""
+
+
+@pytest.fixture(scope="module")
+def results():
+    process = subprocess.run(
+        [sys.executable, "-c", SCRIPT], text=True, capture_output=True, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(("optimizer", "first"), [("momentum", 0), ("nadam", 2)])
+def test_two_devices_train_as_one_does(results, optimizer, first):
+    (one, one_weights), (two, two_weights) = results[0][first : first + 2]
+    np.testing.assert_allclose(two_weights, one_weights, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(two["val_loss"], one["val_loss"], rtol=1e-3)
+    assert two["learning_rate"] == one["learning_rate"]
+    assert two["momentum"] == one["momentum"]
+    assert len(set(one["learning_rate"])) == len(set(one["momentum"])) == 4
+
+
+def test_arrays_train_on_two_devices(results):
+    history, _ = results[1]
+    assert history["val_loss"][-1] < 0.5 * history["val_loss"][0]
+
+
+def test_a_rate_is_found_on_two_devices(results):
+    assert 1e-3 < results[2] < 0.3
