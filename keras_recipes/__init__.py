@@ -3,6 +3,7 @@
 from keras_recipes import callbacks, guide, layers, optimizers, schedules
 from keras_recipes.datasets import load_dataset
 from keras_recipes.guide import recommend
+from keras_recipes.inference import evaluate, predict
 from keras_recipes.lr_finder import LearningRateCurve, find_learning_rate
 from keras_recipes.models import build_default_dnn, build_self_normalizing_dnn
 from keras_recipes.optimizers import make_optimizer
@@ -16,6 +17,7 @@ __all__ = [
     "build_default_dnn",
     "build_self_normalizing_dnn",
     "callbacks",
+    "evaluate",
     "find_learning_rate",
     "fit",
     "guide",
@@ -24,6 +26,7 @@ __all__ = [
     "make_optimizer",
     "make_schedule",
     "optimizers",
+    "predict",
     "recommend",
     "schedules",
 ]

@@ -164,6 +164,23 @@ def is_dataset(data: Any) -> bool:
     return isinstance(data, keras.utils.PyDataset) or hasattr(data, "element_spec")
 
 
+def as_inputs(model: keras.Model, x: Any, name: str = "") -> Any:
+    """Returns the inputs as arrays of numbers, checked against the model.
+
+    Args:
+        model: The model; one that is not built yet takes what it is given.
+        x: An array, or a list or dict of several.
+        name: What stands before `x` in a message.
+
+    Raises:
+        TypeError: If they do not hold numbers.
+        ValueError: If they are not finite or not of the model's shape.
+    """
+    x = _map(x, len(getattr(model, "inputs", None) or ()), f"{name}`x`")
+    check_inputs(model, x, name)
+    return x
+
+
 def _check_arrays(
     model: keras.Model, x: Any, y: Any, sample_weight: Any, name: str
 ) -> tuple[Any, Any, np.ndarray | None]:
@@ -172,14 +189,12 @@ def _check_arrays(
             f"{name}`y` must be given with arrays. Received: y=None. Pass the targets, or a dataset "
             "that yields (x, y)."
         )
-    # A model that is not built yet takes what it is given.
-    x = _map(x, len(getattr(model, "inputs", None) or ()), f"{name}`x`")
+    x = as_inputs(model, x, name)
     y = _map(y, len(getattr(model, "outputs", None) or ()), f"{name}`y`")
     if sample_weight is not None:
         sample_weight = as_numbers(sample_weight, f"{name}`sample_weight`")
         check_sample_weight(sample_weight, name)
     check_lengths({"x": x, "y": y, "sample_weight": sample_weight}, name)
-    check_inputs(model, x, name)
     check_targets(model, y, name)
     return x, y, sample_weight
 

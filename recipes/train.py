@@ -15,8 +15,6 @@ from keras_recipes.datasets import Dataset
 from recipes.command import command_line
 from recipes.progress import EpochBar
 
-BATCH_SIZE = 1024  # of evaluation
-
 
 def train(
     build: Callable[[Dataset], keras.Model], arguments: argparse.Namespace, run_dir: Path
@@ -92,10 +90,10 @@ def _report(
 
 
 def _score(model: keras.Model, data: Dataset, x: np.ndarray, y: np.ndarray) -> str:
-    scores = model.evaluate(x, y, batch_size=BATCH_SIZE, verbose=0, return_dict=True)
+    scores = kr.evaluate(model, x, y)
     if data.task != "regression":
         return f"{next(value for name, value in scores.items() if 'accuracy' in name):.4f}"
     # Over all targets: each one's share in its own units.
-    predicted = model.predict(x, batch_size=BATCH_SIZE, verbose=0).reshape(y.shape)
+    predicted = kr.predict(model, x).reshape(y.shape)
     errors = np.sqrt(np.mean((predicted - y) ** 2, axis=0)) * data.target_scale
     return ", ".join(f"{error:.5g}" for error in np.atleast_1d(errors))

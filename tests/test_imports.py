@@ -20,7 +20,7 @@ ORDER = (
     ("compilation",),
     ("models", "linear", "diagnostics", "sparsity"),
     ("callbacks", "graph_loops"),
-    ("epochs", "fit_callbacks", "lr_finder", "uncertainty"),
+    ("epochs", "fit_callbacks", "inference", "lr_finder", "uncertainty"),
     ("training",),
     ("search_spaces",),
     (PACKAGE,),
