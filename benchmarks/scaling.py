@@ -7,7 +7,6 @@ import multiprocessing
 import re
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
 import keras
@@ -15,6 +14,7 @@ import numpy as np
 
 import keras_recipes as kr
 from benchmarks.report import RESULTS, device, markdown_table, write_result
+from benchmarks.timing import EpochTimes
 
 WIDTHS = (32, 64, 128, 256, 512, 1024, 2048)
 DEPTHS = (1, 3, 10, 30, 100)
@@ -24,20 +24,6 @@ STEPS = 800  # an epoch
 EPOCHS = 4  # 3200 steps: a training that XLA compiles
 ROWS = (100_000, 300_000, 1_000_000)
 STREAMED_BATCH = 500
-
-
-class EpochTimes(keras.callbacks.Callback):
-    """Seconds of each epoch."""
-
-    def __init__(self):
-        super().__init__()
-        self.seconds = []
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._start = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds.append(time.perf_counter() - self._start)
 
 
 def step_times(width=100, depth=3, batch=32):

@@ -6,6 +6,7 @@ python -m benchmarks.speed --data mnist.npz --housing housing.csv
 import argparse
 import itertools
 import statistics
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -18,24 +19,10 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import keras_recipes as kr
 from benchmarks.report import device, markdown_table, write_result
+from benchmarks.timing import EpochTimes
 
 RATE = 0.03
 WIDTHS = (100, 100, 100)
-
-
-class EpochTimes(keras.callbacks.Callback):
-    """Seconds of each epoch, from its first hook to its last."""
-
-    def on_train_begin(self, logs=None):
-        self.seconds = []
-        self.start = time.perf_counter()  # tracing is part of the first
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds.append(time.perf_counter() - self.start)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch:
-            self.start = time.perf_counter()
 
 
 class BookOneCycle(keras.callbacks.Callback):
@@ -237,6 +224,32 @@ def evaluation_case(x, y, rounds):
     return f"## Evaluation of {len(x)} examples\n\n{markdown_table(header, rows)}"
 
 
+def run_directory_case(x, y, rounds):
+    """Rows of a table: what checkpoints and logs add to a training, its first epoch aside."""
+
+    def seconds(run_dir):
+        times = EpochTimes()
+        kr.fit(
+            build(x, 10), x, y, epochs=10, max_learning_rate=RATE, verbose=0, callbacks=[times],
+            run_dir=run_dir,
+        )  # fmt: skip
+        return time.perf_counter() - times.ended + sum(times.seconds[1:])
+
+    measured = {"without run_dir": [], "with run_dir": []}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as place:
+            measured["without run_dir"].append(seconds(None))
+            measured["with run_dir"].append(seconds(place))
+    base = statistics.median(measured["without run_dir"])
+    rows = [
+        [name, f"{statistics.median(times):.2f}", f"{min(times):.2f}-{max(times):.2f}",
+         f"{(statistics.median(times) / base - 1) * 100:+.1f}%"]
+        for name, times in measured.items()
+    ]  # fmt: skip
+    header = ["10 epochs of MNIST, batch 32", "seconds", "range", ""]
+    return f"## Checkpoints and logs\n\n{markdown_table(header, rows)}"
+
+
 def mnist(path):
     with np.load(path) as file:
         x = (file["x_train"].reshape(len(file["x_train"]), -1) / 255).astype("float32")
@@ -261,8 +274,8 @@ def main():
         x_train, y_train = data.x_train, np.ravel(ops.convert_to_numpy(data.y_train))
         title = f"Housing, {x_train.shape[1]} inputs, batch 32"
         parts.append(case(title, x_train, y_train.astype("float32"), 32, 0, arguments.rounds))
-    if hasattr(kr, "predict"):
-        parts.append(evaluation_case(x[:10_000], y[:10_000], arguments.rounds))
+    parts.append(evaluation_case(x[:10_000], y[:10_000], arguments.rounds))
+    parts.append(run_directory_case(x, y, arguments.rounds))
     intro = (
         f"3 x 100 units, ELU, momentum, 1cycle, on {device()}; medians of {arguments.rounds} rounds "
         "in which all took turns. The first epoch has tracing and compilation in it."
