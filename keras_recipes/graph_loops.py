@@ -4,6 +4,7 @@ No iterator of batches, no call from Python for each step: a step costs its arit
 only.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -58,18 +59,16 @@ class TrainingLoop:
     """
 
     def __init__(self, model: keras.Model, examples: Examples, total_steps: int) -> None:
-        import tensorflow as tf
-
         self._data = _tensors(examples)
         self._size = examples.batch_size
         self._whole, self._rest = divmod(examples.count, examples.batch_size)
         build_from(model, tree.map_structure(lambda each: each[:1], self._data))
         self._model = model
-        steps = _training_steps(model, examples.batch_size)
         self._compiles = total_steps >= COMPILED_FROM and _xla_pays(model)
-        self._whole_batches = tf.function(steps, jit_compile=self._compiles)
+        steps = (_train, model, examples.batch_size)
+        self._whole_batches = _function(*steps, compiled=self._compiles)
         # The smaller batch runs once an epoch: not worth another compilation.
-        self._last_batch = tf.function(steps)
+        self._last_batch = _function(*steps)
 
     def run(self, order: Any, first: int, last: int) -> tuple[int, dict[str, Any]]:
         """Takes the steps of an epoch from `first` up to `last`.
@@ -118,11 +117,9 @@ class RecordingLoop:
     """
 
     def __init__(self, model: keras.Model, examples: Examples) -> None:
-        import tensorflow as tf
-
         self._data = _tensors(examples)
         build_from(model, tree.map_structure(lambda each: each[:1], self._data))
-        self._function = tf.function(_recorded_steps(model))
+        self._function = _function(_train_and_record, model)
 
     def run(self, batches: Any) -> Any:
         """Takes a step for each row of `batches`, the indices of its examples.
@@ -143,78 +140,76 @@ class EvaluationLoop:
     """
 
     def __init__(self, model: keras.Model, examples: Examples) -> None:
-        import tensorflow as tf
-
         self.steps = examples.steps
         self._data = _tensors(examples)
         build_from(model, tree.map_structure(lambda each: each[:1], self._data))
-        self._function = tf.function(_evaluation(model, examples.batch_size, examples.steps))
+        self._function = _function(_evaluate, model, examples.batch_size, examples.steps)
 
     def run(self) -> dict[str, Any]:
         """Returns the metrics."""
         return self._function(self._data)
 
 
-# Loops are made anew for each training: functions that are made anew, too, keep TensorFlow from
-# taking them for one that is traced again and again.
-def _training_steps(model: keras.Model, batch_size: int) -> Callable[..., Any]:
+def _function(steps: Callable[..., Any], *arguments: Any, compiled: bool = False) -> Any:
+    """Returns a `tf.function` of what is left of `steps` after its first arguments."""
     import tensorflow as tf
 
-    def steps(data: Any, order: Any, bounds: Any, size: int) -> Any:
-        first, last = tf.unstack(bounds)
-
-        def step(index: Any, finite: Any) -> Any:
-            rows = tf.ensure_shape(tf.slice(order, [index * batch_size], [size]), [size])
-            logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
-            return index + 1, tf.math.is_finite(logs["loss"])
-
-        reached, finite = tf.while_loop(
-            lambda index, finite: (index < last) & finite,
-            step,
-            (first, tf.constant(True)),
-            parallel_iterations=1,
-        )
-        return reached, finite, model.get_metrics_result()
-
-    return steps
+    # Loops are made anew for each training. A partial function is told from the one before, which
+    # keeps TensorFlow from warning of one that is traced again and again.
+    return tf.function(functools.partial(steps, *arguments), jit_compile=compiled)
 
 
-def _recorded_steps(model: keras.Model) -> Callable[..., Any]:
+def _train(
+    model: keras.Model, batch_size: int, data: Any, order: Any, bounds: Any, size: int
+) -> tuple[Any, Any, dict[str, Any]]:
     import tensorflow as tf
 
-    def steps(data: Any, batches: Any) -> Any:
-        def step(index: Any, finite: Any, losses: Any) -> Any:
-            rows = batches[index]
-            model.reset_metrics()
-            logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
-            return index + 1, tf.math.is_finite(logs["loss"]), losses.write(index, logs["loss"])
+    first, last = tf.unstack(bounds)
 
-        count = batches.shape[0]
-        taken, _, losses = tf.while_loop(
-            lambda index, finite, losses: (index < count) & finite,
-            step,
-            (0, tf.constant(True), tf.TensorArray(tf.float32, count)),
-            parallel_iterations=1,
-        )
-        return losses.stack(), taken
+    def step(index: Any, finite: Any) -> Any:
+        rows = tf.ensure_shape(tf.slice(order, [index * batch_size], [size]), [size])
+        logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
+        return index + 1, tf.math.is_finite(logs["loss"])
 
-    return steps
+    reached, finite = tf.while_loop(
+        lambda index, finite: (index < last) & finite,
+        step,
+        (first, tf.constant(True)),
+        parallel_iterations=1,
+    )
+    return reached, finite, model.get_metrics_result()
 
 
-def _evaluation(model: keras.Model, batch_size: int, steps: int) -> Callable[..., Any]:
+def _train_and_record(model: keras.Model, data: Any, batches: Any) -> tuple[Any, Any]:
     import tensorflow as tf
 
-    def evaluate(data: Any) -> dict[str, Any]:
-        def step(index: Any) -> Any:
-            rows = slice(index * batch_size, (index + 1) * batch_size)
-            model.test_step(tree.map_structure(lambda each: each[rows], data))
-            return index + 1
-
+    def step(index: Any, finite: Any, losses: Any) -> Any:
+        rows = batches[index]
         model.reset_metrics()
-        tf.while_loop(lambda index: index < steps, step, (0,), parallel_iterations=1)
-        return model.get_metrics_result()
+        logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
+        return index + 1, tf.math.is_finite(logs["loss"]), losses.write(index, logs["loss"])
 
-    return evaluate
+    count = batches.shape[0]
+    taken, _, losses = tf.while_loop(
+        lambda index, finite, losses: (index < count) & finite,
+        step,
+        (0, tf.constant(True), tf.TensorArray(tf.float32, count)),
+        parallel_iterations=1,
+    )
+    return losses.stack(), taken
+
+
+def _evaluate(model: keras.Model, batch_size: int, steps: int, data: Any) -> dict[str, Any]:
+    import tensorflow as tf
+
+    def step(index: Any) -> Any:
+        rows = slice(index * batch_size, (index + 1) * batch_size)
+        model.test_step(tree.map_structure(lambda each: each[rows], data))
+        return index + 1
+
+    model.reset_metrics()
+    tf.while_loop(lambda index: index < steps, step, (0,), parallel_iterations=1)
+    return model.get_metrics_result()
 
 
 def _tensors(examples: Examples) -> Any:

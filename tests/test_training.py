@@ -324,3 +324,9 @@ def test_nothing_is_written_when_the_data_are_bad(tmp_path):
 def test_bad_arguments_are_refused(arguments, error, match):
     with pytest.raises(error, match=match):
         fit(**arguments)
+
+
+def test_many_trainings_do_not_make_tensorflow_warn_of_retracing(caplog):
+    for _ in range(6):
+        fit(epochs=1, max_learning_rate=0.02)
+    assert "retracing" not in caplog.text
