@@ -16,8 +16,14 @@ from keras_recipes.arrays import Examples, prepare
 from keras_recipes.checks import check_compiled, check_integer, check_number
 from keras_recipes.extras import import_extra
 from keras_recipes.graph_loops import RecordingLoop, build_from, can_loop
-from keras_recipes.optimizers.following import follow, innermost, steps_taken
-from keras_recipes.schedules import Delayed
+from keras_recipes.optimizers import SGD
+from keras_recipes.optimizers.following import (
+    can_follow_momentum,
+    follow,
+    innermost,
+    steps_taken,
+)
+from keras_recipes.schedules import Delayed, OneCycleMomentum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +33,7 @@ __all__ = ["LearningRateCurve", "find_learning_rate"]
 PER_LOOK = 10  # steps, after which it looks whether the loss has diverged
 SMOOTHING = 0.9  # weight of the past in the moving average of the losses
 DIVERGED = 4.0  # times the lowest average so far; Smith's and fastai's tests stop there, too
-MARGIN = 10.0  # by which the suggestion lies below the rate that diverged
+MARGIN = 10.0  # between the rate that diverged and one to train with, as Geron has it
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class LearningRateCurve:
     Args:
         learning_rates: The rate of each step, shape (steps,).
         losses: The loss of each step's batch before its update, shape (steps,).
-        suggestion: A tenth of the rate at which the loss diverged: a peak for 1cycle.
+        suggestion: A peak for 1cycle, from the rate at which the loss diverged.
     """
 
     learning_rates: np.ndarray
@@ -85,9 +91,10 @@ def find_learning_rate(
 
     The rate grows exponentially from `min_rate` to `max_rate`, until the moving average of the
     losses is four times its lowest value or a loss is not finite. A tenth of the rate there is
-    suggested. At more or fewer steps for each decade of rates than the default's 50 the loss
-    diverges at a lower or a higher rate. Afterwards the weights, the optimizer and the random seeds
-    are as they were.
+    suggested; where 1cycle will lower a momentum of m to 0.85 at its peak, (1 - 0.85) / (1 - m)
+    times as much, as the steps of SGD grow with rate / (1 - momentum). At more or fewer steps for
+    each decade of rates than the default's 50 the loss diverges at a lower or a higher rate.
+    Afterwards the weights, the optimizer and the random seeds are as they were.
 
     Args:
         model: A compiled `keras.Model`.
@@ -126,7 +133,8 @@ def find_learning_rate(
         sweep = ExponentialDecay(min_rate, steps - 1, growth)
         losses = _losses_until_divergence(model, examples, sweep, steps)
     rates = min_rate * growth ** (np.arange(len(losses)) / (steps - 1))
-    return LearningRateCurve(rates, losses, _suggest(rates, losses))
+    suggestion = _diverging_rate(rates, losses) / MARGIN * _gain_at_peak(model.optimizer)
+    return LearningRateCurve(rates, losses, suggestion)
 
 
 def _losses_until_divergence(
@@ -185,21 +193,30 @@ def _take(examples: Examples, rows: np.ndarray) -> Any:
     return tree.map_structure(lambda each: None if each is None else each[rows], parts)
 
 
-def _suggest(rates: np.ndarray, losses: np.ndarray) -> float:
+def _diverging_rate(rates: np.ndarray, losses: np.ndarray) -> float:
     diverged = np.flatnonzero(_diverged(losses))
     if not diverged.size:
         warnings.warn(
-            f"The loss did not diverge up to the rate {rates[-1]:.3g}: a tenth of it is suggested. "
-            "Pass a larger max_rate.",
+            f"The loss did not diverge up to the rate {rates[-1]:.3g}, which is taken for the one "
+            "where it does. Pass a larger max_rate.",
             stacklevel=3,
         )
-        return float(rates[-1] / MARGIN)
+        return float(rates[-1])
     if diverged[0] == 0:
         raise FloatingPointError(
             f"The loss must be finite at the lowest rate. Received: {losses[0]} in the first step. "
             "Look at the data, or standardize them: build the model with adapt_to=x_train."
         )
-    return float(rates[diverged[0]] / MARGIN)
+    return float(rates[diverged[0]])
+
+
+def _gain_at_peak(optimizer: keras.Optimizer) -> float:
+    """How many times smaller the steps are at the peak of 1cycle, by its lower momentum."""
+    optimizer = innermost(optimizer)
+    if not isinstance(optimizer, SGD) or not can_follow_momentum(optimizer):
+        return 1.0  # the steps of Adam and its kin do not grow with their momentum
+    momentum = ops.convert_to_numpy(optimizer.momentum)
+    return float((1 - OneCycleMomentum(1).min_momentum) / (1 - momentum))
 
 
 def _diverged(losses: np.ndarray) -> np.ndarray:
