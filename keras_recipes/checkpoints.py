@@ -24,6 +24,21 @@ class Checkpoint:
     state: dict[str, Any]
 
 
+def not_written(path: Path, number: int | None, reason: str | None) -> OSError:
+    """Returns the error that says that a file of a run could not be written.
+
+    Args:
+        path: The file, or the directory that it is in.
+        number: The system's number of the error.
+        reason: What the system calls it.
+    """
+    return OSError(
+        number,
+        f"{path} could not be written ({reason}); what was there before is unharmed. Free space or "
+        "choose another run_dir, and start again to go on",
+    )
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file so that it has either its old content or the new, whatever happens.
 
@@ -42,11 +57,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise OSError(
-            error.errno,
-            f"{path} could not be written ({error.strerror}); what was there before is unharmed. "
-            "Free space or choose another run_dir, and start again to go on",
-        ) from error
+        raise not_written(path, error.errno, error.strerror) from error
     _flush_directory(path.parent)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import keras
 
-from keras_recipes.checkpoints import remove_checkpoints, write_atomically
+from keras_recipes.checkpoints import not_written, remove_checkpoints, write_atomically
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,25 @@ class RunDirectory:
             yield
 
     def save_model(self, model: keras.Model) -> None:
-        """Saves the model under its name in one move."""
+        """Saves the model under its name in one move.
+
+        Raises:
+            OSError: If it cannot be written; what was there stays.
+        """
         beside = self.path / ".model.keras"  # Keras goes by the ending
-        model.save(beside)
-        beside.replace(self.model)
+        try:
+            model.save(beside)
+            beside.replace(self.model)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise not_written(self.model, error.errno, error.strerror) from error
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         import fcntl  # not on Windows, where the rest of the library works
 
         # The system lets go of the lock when the process ends, however it ends.
-        with (self.path / "lock").open("a+") as file:
+        with self._open_lock() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -125,10 +133,19 @@ class RunDirectory:
                 'another run_dir, or start anew with resume="never".'
             )
 
+    def _open_lock(self) -> IO[str]:
+        with self._writable():
+            return (self.path / "lock").open("a+")
+
     def _make(self, *directories: Path) -> None:
-        try:
+        with self._writable():
             for directory in directories:
                 directory.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def _writable(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise OSError(
                 error.errno,

@@ -1,5 +1,6 @@
 """A training that was killed ends as the one that never was: bit for bit."""
 
+import contextlib
 import json
 import os
 import random
@@ -182,22 +183,38 @@ def test_a_damaged_checkpoint_is_told_of_and_the_one_before_used(tmp_path, damag
     assert_same(state(*whole, tmp_path / "whole"), state(*resumed, tmp_path / "run"))
 
 
-def test_a_full_disk_is_told_of_and_leaves_the_last_checkpoint(tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        fit(tmp_path, callbacks=[InterruptAt(60)], checkpoint_every=5)
-    before = {path.name: path.read_bytes() for path in checkpoints(tmp_path)}
+@contextlib.contextmanager
+def full_disk(size):
+    """No file can grow beyond `size` bytes."""
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limit[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
     try:
-        with pytest.raises(OSError, match=r"could not be written .*Free space"):
-            fit(tmp_path, checkpoint_every=5)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         signal.signal(signal.SIGXFSZ, handler)
-    assert {path.name: path.read_bytes() for path in checkpoints(tmp_path)} == before
-    assert sorted(os.listdir(tmp_path / "checkpoints")) == sorted(before)
+
+
+@pytest.mark.parametrize(
+    ("size", "named"), [(5000, r"step-\d+.ckpt"), (1200, "logs"), (25_000, "model.keras")]
+)
+def test_a_full_disk_is_told_of_and_leaves_the_last_checkpoint(tmp_path, size, named):
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path, callbacks=[InterruptAt(60)], checkpoint_every=5)
+    before = {path.name: path.read_bytes() for path in checkpoints(tmp_path)}
+    every = {r"step-\d+.ckpt": 5}.get(named, 10_000)
+    with (
+        full_disk(size),
+        pytest.raises(OSError, match=rf"{named} could not be written .*Free space"),
+    ):
+        fit(tmp_path, checkpoint_every=every)
+    if named != "model.keras":  # which is written after the last checkpoint
+        assert {path.name: path.read_bytes() for path in checkpoints(tmp_path)} == before
+    assert len(os.listdir(tmp_path / "checkpoints")) == 2
+    assert not (tmp_path / ".model.keras").exists()
     fit(tmp_path)
+    assert (tmp_path / "model.keras").exists()
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path):

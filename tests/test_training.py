@@ -289,6 +289,12 @@ def test_a_run_directory_that_is_a_file_is_refused(tmp_path):
         fit(run_dir=tmp_path / "file")
 
 
+def test_a_run_directory_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "lock").mkdir()  # root may write where the permissions say no
+    with pytest.raises(OSError, match="`run_dir` must be a directory that can be written"):
+        fit(run_dir=tmp_path)
+
+
 def test_nothing_is_written_when_the_data_are_bad(tmp_path):
     with pytest.raises(ValueError, match="`x` must be finite"):
         fit(x=np.where(X > 1, np.nan, X), run_dir=tmp_path / "run")

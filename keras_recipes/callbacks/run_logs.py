@@ -1,10 +1,13 @@
+import contextlib
+import errno
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from keras_recipes.checkpoints import write_atomically
+from keras_recipes.checkpoints import not_written, write_atomically
 
 PER_STEP = "_vs_iterations"  # tags that have the step on their axis, not the epoch
 
@@ -27,9 +30,28 @@ class RunLogs(keras.callbacks.TensorBoard):
             _prune(path, first_epoch, first_iteration)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
-        for writer in self._writers.values():
-            writer.flush()
+        with self._written():
+            super().on_epoch_end(epoch, logs)
+            for writer in self._writers.values():
+                writer.flush()
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        with self._written():
+            super().on_test_end(logs)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        with self._written():
+            super().on_train_end(logs)
+
+    @contextlib.contextmanager
+    def _written(self) -> Iterator[None]:
+        import tensorflow as tf
+
+        try:
+            yield
+        except tf.errors.OpError as error:  # what TensorFlow makes of a full disk
+            reason = error.message.partition("; ")[2].partition("\n")[0]
+            raise not_written(Path(self.log_dir), errno.EIO, reason) from error
 
 
 def _prune(path: Path, first_epoch: int, first_iteration: int) -> None:
