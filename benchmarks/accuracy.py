@@ -155,7 +155,6 @@ def main():
         "accuracy",
         "The default networks beside scikit-learn",
         parts,
-        "python -m benchmarks.accuracy --housing housing.csv --mnist mnist.npz",
     )
 
 

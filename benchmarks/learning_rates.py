@@ -94,10 +94,9 @@ def main():
         "Validation loss by the peak of 1cycle, batch 32, 20 epochs (MNIST: 5), one seed; a dash is "
         "a training that diverged, bold the best of the nine."
     )
-    command = "python -m benchmarks.learning_rates --data mnist.npz --housing housing.csv"
     write_result(
         "learning_rates", "The suggested rate beside nine others",
-        [intro, markdown_table(header, rows)], command,
+        [intro, markdown_table(header, rows)],
     )  # fmt: skip
 
 

@@ -111,8 +111,7 @@ def main():
         f"of the rates {', '.join(f'{rate:g}' for rate in RATES)} as tried with the first seed. "
         "Scores are those of the best epoch."
     )
-    command = "python -m benchmarks.one_cycle --data mnist.npz --housing housing.csv"
-    write_result("one_cycle", "Does 1cycle earn its name?", [intro, *parts], command)
+    write_result("one_cycle", "Does 1cycle earn its name?", [intro, *parts])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,20 +25,21 @@ def device() -> str:
     return tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else "the CPU"
 
 
-def write_result(name: str, title: str, parts: Sequence[str], command: str) -> Path:
+def write_result(name: str, title: str, parts: Sequence[str]) -> Path:
     """Writes a result page under benchmarks/results, and prints it.
 
     Args:
         name: Name of the page.
         title: Its heading.
         parts: Paragraphs and tables.
-        command: What was run.
     """
     versions = [
         f"{package} {importlib.metadata.version(package)}"
         for package in ("keras", "tensorflow", "scikit-learn", "numpy")
     ]
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    arguments = (Path(each).name for each in sys.argv[1:])  # files by their names alone
+    command = " ".join(["python -m", f"benchmarks.{name}", *arguments])
     made = f"`{command}`, {datetime.date.today()}; {machine}; {', '.join(versions)}."
     page = "\n\n".join([f"# {title}", *parts, made]) + "\n"
     RESULTS.mkdir(exist_ok=True)

@@ -158,7 +158,6 @@ def main():
         "scaling",
         "How the cost of training grows",
         [intro, picture, *tables, data_size()],
-        "python -m benchmarks.scaling",
     )
 
 

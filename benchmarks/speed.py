@@ -280,8 +280,7 @@ def main():
         f"3 x 100 units, ELU, momentum, 1cycle, on {device()}; medians of {arguments.rounds} rounds "
         "in which all took turns. The first epoch has tracing and compilation in it."
     )
-    command = "python -m benchmarks.speed --data mnist.npz --housing housing.csv"
-    write_result("speed", "Microseconds a training step", [intro, *parts], command)
+    write_result("speed", "Microseconds a training step", [intro, *parts])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import tree
+from keras import ops, tree
 
 from keras_recipes.array_checks import (
     as_numbers,
@@ -127,7 +127,27 @@ def _examples(
             f"{type(x).__name__} of {'unknown' if steps in (None, -2) else 'infinite or no'} length. "
             "Use dataset.take(n), or dataset.apply(tf.data.experimental.assert_cardinality(n))."
         )
+    _check_first_batch(model, x, name)
     return Examples(x, None, None, 0, steps)
+
+
+def _check_first_batch(model: keras.Model, data: Any, name: str) -> None:
+    """Checks one batch of a dataset as arrays are checked; the others pass."""
+    batch = data[0] if isinstance(data, keras.utils.PyDataset) else next(iter(data))
+    if type(model).train_step is not keras.Model.train_step:
+        return  # it may take batches of its own kind
+    name = f"In the first {name}batch "
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+    if y is None:
+        raise ValueError(
+            f"{name}there must be (x, y) or (x, y, sample_weight). Received: x alone. Let the "
+            "dataset yield the targets, too."
+        )
+    x, y, sample_weight = tree.map_structure(
+        lambda each: None if each is None else ops.convert_to_numpy(each), (x, y, sample_weight)
+    )
+    if all(each.dtype.kind in "biuf" for each in tree.flatten(x)):  # a model may take text
+        _check_arrays(model, x, y, sample_weight, name)
 
 
 def _split(examples: Examples, fraction: float) -> tuple[Examples, Examples]:

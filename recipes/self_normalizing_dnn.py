@@ -16,7 +16,7 @@ def main() -> None:
             data.input_shape,
             data.n_outputs,
             data.task,
-            # Its inputs must have mean 0 and variance 1: those of a CSV do, pixels do not.
+            # Its inputs must have mean 0 and variance 1: numbers of a CSV have, pixels have not.
             adapt_to=data.x_train if data.preprocessing is None else None,
             seed=arguments.seed,
         )

@@ -139,3 +139,39 @@ def test_a_loss_of_the_users_own_takes_any_targets():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile("sgd", lambda y, predicted: predicted[:, 0] * y[:, 2])
     assert ready(y=X, model=model)[0].count == 50
+
+
+def dataset(*parts, batched=True):
+    data = tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0])
+    return data.batch(8) if batched else data
+
+
+@pytest.mark.parametrize(
+    ("data", "model", "match"),
+    [
+        (dataset(X[:, :2], Y), REGRESSION, r"In the first batch `x` must have the shape \(n, 3\)"),
+        (dataset(X, Y, batched=False), REGRESSION, "In the first batch `x`|must have a batch axis"),
+        (dataset(X, np.ones((50, 2))), REGRESSION, "In the first batch `y` must have the shape"),
+        (dataset(X), REGRESSION, "there must be .x, y."),
+        (dataset(broken(np.nan, 3), Y), REGRESSION, "In the first batch `x` must be finite"),
+        (dataset(X, np.full(50, 4)), MULTICLASS, "In the first batch `y` must hold labels"),
+        (dataset(X, Y, -np.ones(50)), REGRESSION, "In the first batch `sample_weight`"),
+    ],
+)
+def test_the_first_batch_of_a_dataset_is_checked(data, model, match):
+    with pytest.raises(ValueError, match=match):
+        ready(data, None, model=model)
+
+
+def test_a_validation_dataset_is_checked_too():
+    with pytest.raises(ValueError, match="In the first validation batch `x` must have the shape"):
+        ready(validation_data=dataset(X[:, :2], Y))
+
+
+def test_a_step_of_the_users_own_takes_batches_of_its_own():
+    class Own(keras.Model):
+        def train_step(self, data):
+            return {}
+
+    inputs = keras.Input((3,))
+    assert ready(dataset(X), None, model=Own(inputs, inputs))[0].steps == 7

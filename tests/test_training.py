@@ -298,6 +298,9 @@ def test_a_run_directory_that_cannot_be_written_is_refused(tmp_path):
 def test_nothing_is_written_when_the_data_are_bad(tmp_path):
     with pytest.raises(ValueError, match="`x` must be finite"):
         fit(x=np.where(X > 1, np.nan, X), run_dir=tmp_path / "run")
+    data = tf.data.Dataset.from_tensor_slices((X[:, :2], Y)).batch(32)
+    with pytest.raises(ValueError, match="must have the shape"):
+        fit(x=data, y=None, validation_split=0, run_dir=tmp_path / "run")
     assert os.listdir(tmp_path) == []
 
 
