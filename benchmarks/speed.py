@@ -103,7 +103,13 @@ def pytorch_loop(x, y, batch, classes):
 
 def scikit_learn(x, y, batch, classes):
     kind = MLPClassifier if classes else MLPRegressor
-    model = kind(WIDTHS, solver="sgd", momentum=0.9, batch_size=batch, learning_rate_init=0.01)
+    model = kind(
+        hidden_layer_sizes=WIDTHS,
+        solver="sgd",
+        momentum=0.9,
+        batch_size=batch,
+        learning_rate_init=0.01,
+    )
     seconds = []
     for _ in range(2):
         start = time.perf_counter()

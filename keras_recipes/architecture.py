@@ -204,9 +204,18 @@ def check_initializer(kernel_initializer: Any, matched: str) -> Any:
     expected = "a Keras initializer, its name or None"
     check_instance("kernel_initializer", kernel_initializer, (str, Callable), expected, hint)
     try:
-        return keras.initializers.get(kernel_initializer)
-    except ValueError as error:
+        initializer = keras.initializers.get(kernel_initializer)
+        if not isinstance(initializer, keras.Initializer):
+            _check_draw(initializer)
+        return initializer
+    except (ValueError, TypeError) as error:
         raise ValueError(
             f"`kernel_initializer` must be {expected}. Received: "
             f"kernel_initializer={kernel_initializer!r}. {hint}"
         ) from error
+
+
+def _check_draw(initializer: Callable[..., Any]) -> None:
+    shape = getattr(initializer((2, 3), dtype=keras.config.floatx()), "shape", None)
+    if shape is None or tuple(shape) != (2, 3):
+        raise ValueError(f"Weights of shape (2, 3) were asked for. Received: shape {shape}.")

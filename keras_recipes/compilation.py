@@ -24,6 +24,10 @@ def compile_model(
         **arguments: Those of `make_optimizer`, None where they were not given.
     """
     chosen = _choose_optimizer(optimizer, arguments)
+    loss_scaled = isinstance(chosen, keras.optimizers.LossScaleOptimizer)
+    if model.dtype_policy.name == "mixed_float16" and not loss_scaled:
+        # Keras would wrap it by itself, but not save that it did: loaded, its state would not fit.
+        chosen = keras.optimizers.LossScaleOptimizer(chosen)
     metrics = TASKS[task].metrics if metrics is None else _check_metrics(metrics)
     model.compile(chosen, TASKS[task].loss, metrics=metrics)
     # An optimizer without its variables cannot be loaded from a model that was saved untrained.

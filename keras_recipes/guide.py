@@ -62,13 +62,30 @@ class Setup:
     activation: str
     kernel_initializer: str
     normalization: str | None
+    regularization: str
     dropout: float = 0.0
     optimizer: str = "momentum"
     schedule: str = "1cycle"
 
 
-DEFAULT_SETUP = Setup("elu", HE, normalization="auto")  # table 11-3
-SELF_NORMALIZING_SETUP = Setup("selu", LECUN, normalization=None)  # table 11-4
+DEFAULT_SETUP = Setup("elu", HE, "auto", "early stopping, and l2 if needed")  # table 11-3
+SELF_NORMALIZING_SETUP = Setup("selu", LECUN, None, "alpha dropout if needed")  # table 11-4
+
+# condition -> activation, why; what stands first goes before what follows
+ASKED_FOR = {
+    "latency_critical": (
+        "leaky_relu",
+        "Leaky ReLU is the cheapest that cannot die: no exponential to compute.",
+    ),
+    "overfitting": (
+        "rrelu",
+        "RReLU draws its slopes at random in training, which regularizes.",
+    ),
+    "large_data": (
+        "prelu",
+        "PReLU learns its slopes; only very large data keep them from overfitting.",
+    ),
+}
 
 
 def canonical_activation(activation: Any) -> str:
@@ -212,22 +229,17 @@ def recommend(
     check_integer("depth", depth, "[1, inf)", "Count the hidden layers, without the output.")
     check_flag("sequential", sequential)
     check_flag("recurrent", recurrent)
-    for name, flag in (
-        ("latency_critical", latency_critical),
-        ("overfitting", overfitting),
-        ("large_data", large_data),
-    ):
-        check_flag(name, flag)
-    stack = sequential and not recurrent
-    activation, why = _choose_activation(stack, latency_critical, overfitting, large_data)
-    reasons = [why]
+    given = (latency_critical, overfitting, large_data)
+    asked = [name for name, flag in zip(ASKED_FOR, given, strict=True) if check_flag(name, flag)]
+    activation, reasons = _choose_activation(sequential and not recurrent, asked)
     if activation == "selu":
-        setup, normalization = "self-normalizing", None
+        setup, normalization, tables = "self-normalizing", None, SELF_NORMALIZING_SETUP
         reasons.append(
             "SELU keeps the scale of the signal by itself, so nothing else normalizes it."
         )
     else:
-        setup, normalization = "default", "batch" if depth >= DEEP_FROM else None
+        setup, tables = "default", DEFAULT_SETUP
+        normalization = "batch" if depth >= DEEP_FROM else None
         side = "deep: batch normalization" if normalization else "shallow: no normalization"
         reasons.append(f"{depth} hidden layers against {DEEP_FROM} count as {side}.")
     if recurrent:
@@ -235,6 +247,7 @@ def recommend(
             "Recurrent layers multiply by the same weights at each time step, where gradients "
             "explode and batch normalization is awkward: clip the norm of the gradients."
         )
+    reasons.append(f"Regularization: {tables.regularization}.")
     return Recommendation(
         setup=setup,
         hidden_layers=depth,
@@ -246,18 +259,15 @@ def recommend(
     )
 
 
-def _choose_activation(
-    stack: bool, latency_critical: bool, overfitting: bool, large_data: bool
-) -> tuple[str, str]:
-    if latency_critical:
-        return (
-            "leaky_relu",
-            "Leaky ReLU is the cheapest that cannot die: no exponential to compute.",
+def _choose_activation(stack: bool, asked: list[str]) -> tuple[str, list[str]]:
+    if asked:
+        activation, why = ASKED_FOR[asked[0]]
+        others = (
+            f"`{name}` asks for {ASKED_FOR[name][0]}, but `{asked[0]}` goes before it."
+            for name in asked[1:]
         )
-    if overfitting:
-        return "rrelu", "RReLU draws its slopes at random in training, which regularizes."
-    if large_data:
-        return "prelu", "PReLU learns its slopes; only very large data keep them from overfitting."
+        return activation, [why, *others]
     if not stack:
-        return "elu", "Not a plain stack of dense layers, so SELU cannot self-normalize: ELU."
-    return PREFERENCE[0], "A plain stack of dense layers can self-normalize: SELU."
+        why = "Not a plain stack of dense layers, so SELU cannot self-normalize: ELU."
+        return "elu", [why]
+    return PREFERENCE[0], ["A plain stack of dense layers can self-normalize: SELU."]

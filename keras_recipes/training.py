@@ -129,11 +129,9 @@ def fit(
         "early_stopping": _check_patience(early_stopping),
         "seed": None if seed is None else check_integer("seed", seed, "[0, 4294967295]"),
     }
-    if steps_per_execution != "auto":
-        check_integer("steps_per_execution", steps_per_execution, "[1, inf)", 'Or pass "auto".')
+    _check_automatic("steps_per_execution", steps_per_execution, "[1, inf)")
+    _check_automatic("verbose", verbose, "[0, 2]")
     _check_interval(checkpoint_every)
-    if verbose not in (0, 1, 2, "auto"):
-        raise ValueError(f'`verbose` must be 0, 1, 2 or "auto". Received: verbose={verbose!r}.')
     examples, validation = prepare(
         model, x, y, sample_weight, validation_data, validation_split, batch_size
     )
@@ -227,6 +225,11 @@ def _check_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
     for callback in listed:
         check_instance("callbacks", callback, keras.callbacks.Callback, "Keras callbacks", hint)
     return listed
+
+
+def _check_automatic(name: str, value: Any, interval: str) -> None:
+    if not (isinstance(value, str) and value == "auto"):
+        check_integer(name, value, interval, 'Or pass "auto".')
 
 
 def _check_interval(checkpoint_every: int | datetime.timedelta | None) -> None:

@@ -38,8 +38,10 @@ def training_parser(description: str | None) -> argparse.ArgumentParser:
         metavar="TASK",
         help="regression, binary, multiclass or multilabel, if not inferred",
     )
-    parser.add_argument("--epochs", type=int, default=20, metavar="N", help="passes over the data")
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="rows a step")
+    parser.add_argument(
+        "--epochs", type=_count, default=20, metavar="N", help="passes over the data"
+    )
+    parser.add_argument("--batch-size", type=_count, default=32, metavar="N", help="rows a step")
     parser.add_argument(
         "--run-dir",
         type=Path,
@@ -49,6 +51,12 @@ def training_parser(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of splits and training")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"must be an integer in [1, inf). Received: {text!r}")
+    return int(text)
 
 
 def new_run_directory(name: str) -> Path:

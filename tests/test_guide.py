@@ -36,9 +36,11 @@ def test_unknown_activations_are_refused():
 
 
 def test_the_two_setups_are_the_books():
-    assert guide.DEFAULT_SETUP == guide.Setup("elu", "he_normal", "auto", 0.0, "momentum", "1cycle")
+    assert guide.DEFAULT_SETUP == guide.Setup(
+        "elu", "he_normal", "auto", "early stopping, and l2 if needed", 0.0, "momentum", "1cycle"
+    )
     assert guide.SELF_NORMALIZING_SETUP == guide.Setup(
-        "selu", "lecun_normal", None, 0.0, "momentum", "1cycle"
+        "selu", "lecun_normal", None, "alpha dropout if needed", 0.0, "momentum", "1cycle"
     )
 
 
@@ -62,6 +64,14 @@ def test_recommend_gives_the_books_advice_with_its_reason(conditions, activation
     assert any(reason in sentence for sentence in advice.reasons)
     assert all(sentence in str(advice) for sentence in advice.reasons)
     assert (advice.clipnorm is not None) == conditions.get("recurrent", False)
+
+
+def test_recommend_says_which_conditions_it_passes_over():
+    advice = guide.recommend(depth=3, latency_critical=True, overfitting=True, large_data=True)
+    assert advice.activation == "leaky_relu"
+    for name, activation in (("overfitting", "rrelu"), ("large_data", "prelu")):
+        sentence = f"`{name}` asks for {activation}, but `latency_critical` goes before it."
+        assert sentence in advice.reasons
 
 
 def test_depth_decides_on_batch_normalization():

@@ -279,6 +279,12 @@ def test_the_summary_says_what_layers_are(capsys):
             ({"kernel_initializer": value}, TypeError, "`kernel_initializer` must be")
             for value in (0, (), {}, True, np.nan, np.ones(3))
         ),
+        (
+            {"kernel_initializer": lambda shape, dtype: 3},
+            ValueError,
+            "`kernel_initializer` must be",
+        ),
+        ({"kernel_initializer": lambda shape: shape}, ValueError, "`kernel_initializer` must be"),
         ({"normalization": "layer"}, ValueError, "`normalization`"),
         ({"batch_norm_position": "inside"}, ValueError, "`batch_norm_position`"),
         ({"batch_norm_momentum": 1.0}, ValueError, "`batch_norm_momentum`"),
@@ -360,6 +366,24 @@ VARIANTS = {
     },
     "selu": {"build": kr.build_self_normalizing_dnn, "dropout": 0.1},
     "mc_selu": {"build": kr.build_self_normalizing_dnn, "dropout": 0.1, "mc_dropout": True},
+    "multiclass": {"n_outputs": 3, "task": "multiclass"},
+    "binary": {"task": "binary", "optimizer": "rmsprop"},
+    "multilabel": {"n_outputs": 2, "task": "multilabel", "optimizer": "adagrad"},
+    "image": {"input_shape": (5, 1), "adapt_to": 5 * X[..., None]},
+    "mixed": {"policy": "mixed_float16", "normalization": "batch", "adapt_to": 5 * X},
+    **{
+        f"{activation} {optimizer}": {"activation": activation, "optimizer": optimizer}
+        for activation, optimizer in (
+            ("relu", "sgd"), ("gelu", "nesterov"), ("mish", "adamax"), ("tanh", "adam"),
+        )
+    },
+}  # fmt: skip
+
+TARGETS = {
+    "regression": X[:, 0],
+    "binary": X[:, 0] > 0,
+    "multiclass": np.argmax(X[:, :3], axis=1),
+    "multilabel": (X[:, :2] > 0).astype("float32"),
 }
 
 LOADER = """
@@ -368,32 +392,35 @@ warnings.simplefilter("error")  # Keras warns where it leaves the optimizer's st
 warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
 for path in sys.argv[1:]:
     model = keras.models.load_model(path, safe_mode=True)
-    x = np.load(path + ".x.npy")
-    assert (model(x).numpy() == np.load(path + ".y.npy")).all(), path
-    state = [np.array(v) for v in model.optimizer.variables]
-    saved = np.load(path + ".opt.npz")
-    assert all((s == saved[f"arr_{i}"]).all() for i, s in enumerate(state)), path
-    model.fit(x, x[:, 0], verbose=0)
+    saved = np.load(path + ".npz")
+    assert (model(saved["x"]).numpy() == saved["predicted"]).all(), path
+    for i, variable in enumerate(model.optimizer.variables):
+        assert (np.array(variable) == saved[f"arr_{i}"]).all(), path
+    before = int(model.optimizer.iterations)
+    model.fit(saved["x"], saved["y"], batch_size=len(saved["x"]), verbose=0)
+    assert int(model.optimizer.iterations) == before + 1, path
 """
 
 
 @pytest.mark.parametrize("trained", [False, True])
 def test_every_variant_loads_in_a_fresh_process_and_goes_on(tmp_path, trained):
     paths = []
-    for name, keywords in VARIANTS.items():
-        keywords = dict(keywords)
+    for name, variant in VARIANTS.items():
+        keywords = {"input_shape": 5, "hidden_units": (8, 8), "seed": 1, **variant}
         build = keywords.pop("build", kr.build_default_dnn)
-        model = build(5, hidden_units=(8, 8), seed=1, **keywords)
+        shape = np.atleast_1d(keywords["input_shape"])
+        x, y = X.reshape(-1, *shape), TARGETS[keywords.get("task", "regression")]
+        keras.config.set_dtype_policy(keywords.pop("policy", "float32"))
+        try:
+            model, twin = build(**keywords), build(**keywords)
+        finally:
+            keras.config.set_dtype_policy("float32")
         if trained:
-            model.fit(X, X[:, 0], verbose=0)
+            model.fit(x, y, verbose=0)
         path = str(tmp_path / f"{name}.keras")
         model.save(path)
-        np.save(f"{path}.x.npy", X)
-        np.savez(f"{path}.opt.npz", *[np.array(v) for v in model.optimizer.variables])
-        twin = build(
-            5, hidden_units=(8, 8), seed=1, **keywords
-        )  # Keras saves seeds, not their state
-        twin.set_weights(model.get_weights())
-        np.save(f"{path}.y.npy", twin(X).numpy())
+        twin.set_weights(model.get_weights())  # Keras saves seeds, not their state
+        state = [np.array(variable) for variable in model.optimizer.variables]
+        np.savez(f"{path}.npz", *state, x=x, y=y, predicted=twin(x).numpy())
         paths.append(path)
     subprocess.run([sys.executable, "-c", LOADER, *paths], check=True)

@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 import keras_recipes
 
@@ -87,6 +89,19 @@ def test_metadata(site):
     assert metadata["Description"], "It should be the README."
     (license_file,) = (file for file in distribution.files if file.name == "LICENSE")
     assert license_file.read_text() == (ROOT / "LICENSE").read_text()
+
+
+def test_each_lower_bound_is_one_that_was_tried(site):
+    (distribution,) = importlib.metadata.distributions(path=[str(site)])
+    allowed = {}
+    for line in distribution.requires:
+        requirement = Requirement(line)
+        allowed[requirement.name] = str(requirement.specifier).removeprefix(">=")
+    text = (ROOT / "tests" / "lower_bounds.txt").read_text()
+    tried = dict(line.split("==") for line in text.splitlines() if not line.startswith("#"))
+    assert {name: Version(bound) for name, bound in allowed.items()} == {
+        name: Version(version) for name, version in tried.items()
+    }
 
 
 def test_works_where_only_the_wheel_is_installed(site, tmp_path):

@@ -320,6 +320,8 @@ def test_nothing_is_written_when_the_data_are_bad(tmp_path):
         ({"resume": "maybe"}, ValueError, "`resume`"),
         ({"steps_per_execution": 0}, ValueError, "`steps_per_execution`"),
         ({"steps_per_execution": "many"}, TypeError, 'Or pass "auto"'),
+        ({"verbose": 3}, ValueError, "`verbose` must be in"),
+        ({"verbose": np.ones(2)}, TypeError, '`verbose` must be .* Or pass "auto"'),
         ({"seed": -1}, ValueError, "`seed`"),
         ({"validation_split": 2}, ValueError, "`validation_split`"),
         ({"run_dir": 3}, TypeError, "`run_dir`"),

@@ -52,7 +52,7 @@ class PerformanceScheduling(keras.callbacks.ReduceLROnPlateau):
             monitor=check_text("monitor", monitor, "the name of a quantity in the epoch's logs"),
             factor=check_number("factor", factor, "(0, 1)", "0.5 halves the rate."),
             patience=check_integer("patience", patience, "[1, inf)"),
-            verbose=verbose,
+            verbose=check_integer("verbose", verbose, "[0, 1]"),
             mode=check_choice("mode", mode, ("auto", "min", "max")),
             min_delta=check_number("min_delta", min_delta, "[0, inf)"),
             cooldown=check_integer("cooldown", cooldown, "[0, inf)"),

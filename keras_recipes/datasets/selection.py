@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_recipes.datasets.preprocessing import MAX_CATEGORIES, Columns
+from keras_recipes.datasets.preprocessing import Columns
+
+FEW = 20  # so many distinct texts are categories even in the shortest table
 
 
 def informative_columns(columns: Columns) -> Columns:
@@ -27,9 +29,9 @@ def _varies(column: np.ndarray) -> bool:
 
 
 def _is_nearly_unique(column: np.ndarray) -> bool:
-    """Whether a column of texts has more than 100 distinct ones and more than half as many as rows."""
+    """Whether a column of texts has more than a few distinct ones and more than half as many as rows."""
     n_distinct = len(np.unique(column)) if column.dtype == object else 0
-    return n_distinct > max(MAX_CATEGORIES, len(column) / 2)
+    return n_distinct > max(FEW, len(column) / 2)
 
 
 def _warn_left_out(names: Sequence[str], reason: str) -> None:

@@ -58,10 +58,11 @@ def read_csv(
         ImportError: If pandas is not installed.
         TypeError: If `path` is not a path.
         FileNotFoundError: If there is no such file.
-        ValueError: If it is a directory, not a CSV, or without rows.
+        ValueError: If it is a directory, not a CSV, without rows, or has two columns of one name.
     """
     check_file(name, path)
     frame = _parse(name, path, text_columns)
+    _check_header(name, path)
     texts = [column for column in frame.columns if not is_numeric(frame[column])]
     frame = _parse(name, path, [*text_columns, *texts]) if texts else frame
     for column in set(texts).difference(text_columns):
@@ -94,6 +95,19 @@ def _parse(
             f"`{name}` must be a CSV file in UTF-8 with a header. Received: {name}={str(path)!r}, "
             f"{error}. {'Check its first lines.' if in_utf8 else 'Save it in UTF-8.'}"
         ) from error
+
+
+def _check_header(name: str, path: str | os.PathLike[str]) -> None:
+    header = import_extra("pandas").read_csv(
+        path, sep=_separator(path), skipinitialspace=True, header=None, nrows=1, dtype=str
+    )
+    columns = header.iloc[0].dropna()
+    twice = columns[columns.duplicated()].unique().tolist()
+    if twice:
+        raise ValueError(
+            f"`{name}` must be a CSV file whose columns have different names. Received: "
+            f"{name}={str(path)!r}, more than one {', '.join(map(repr, twice))}. Rename them."
+        )
 
 
 def _separator(path: str | os.PathLike[str]) -> str:

@@ -69,7 +69,7 @@ def _piecewise(
         check_number("factors", factor, "(0, inf)", hint)
         for factor in check_sequence("factors", factors, "a sequence of numbers", hint)
     ]
-    if len(factors) != len(boundaries) + 1 or boundaries != sorted(boundaries):
+    if len(factors) != len(boundaries) + 1 or boundaries != sorted(set(boundaries)):
         raise ValueError(
             "`boundaries` must be increasing steps and `factors` one more than they are. Received: "
             f"boundaries={boundaries}, factors={factors}. {hint}"

@@ -79,6 +79,7 @@ def test_a_schedule_in_the_optimizer_is_refused():
         ({"min_delta": -1.0}, "`min_delta`"),
         ({"cooldown": -1}, "`cooldown`"),
         ({"min_learning_rate": -0.1}, "`min_learning_rate`"),
+        ({"verbose": 2}, "`verbose`"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, match):

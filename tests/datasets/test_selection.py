@@ -21,7 +21,8 @@ def test_columns_that_do_not_vary_are_left_out():
 
 
 @pytest.mark.parametrize(
-    ("n_distinct", "n_rows", "left_out"), [(101, 201, True), (101, 202, False), (100, 100, False)]
+    ("n_distinct", "n_rows", "left_out"),
+    [(101, 201, True), (101, 202, False), (21, 21, True), (20, 20, False)],
 )
 def test_texts_that_are_nearly_all_different_are_left_out(n_distinct, n_rows, left_out):
     texts = np.array([f"name {row % n_distinct}" for row in range(n_rows)], dtype=object)

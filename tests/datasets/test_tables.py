@@ -75,6 +75,7 @@ def test_an_infinite_number_is_an_error_that_names_the_column(columns, number):
         (b"a,b\n", "Received: .*, no rows\\. .*write at least one row"),
         (b"a,b\n1,2\n1,2,3,4\n", "must be a CSV file .*Expected 2 fields in line 3, saw 4"),
         (b"a,b\n1,2,3\n4,5,6\n", "as many fields as its header.*, more fields"),
+        (b"a, b,b\n1,2,3\n", "columns have different names.*, more than one 'b'"),
         ("a,b\né,1\n".encode("latin-1"), r"must be a CSV file in UTF-8 .*Save it in UTF-8\."),
         (b"a,b\n" + b"1,2\n" * 99999 + b"\xe9,1\n", r"Save it in UTF-8\."),
         ("a,b\n1,2\n".encode("utf-16"), r"Save it in UTF-8\."),

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from keras_recipes.arrays import Examples
+from keras_recipes.graph_loops import COMPILED_FROM, TrainingLoop
 from keras_recipes.optimizers import SGD, Adam, AdamW, Nadam
 from keras_recipes.schedules import OneCycle, OneCycleMomentum
 
@@ -27,14 +29,37 @@ def data():
     return x, (x @ [[1.0], [-2.0], [0.5]] + 0.3).astype("float32")
 
 
-def trained_by_keras(name, momentum=MOMENTUM, wrap=lambda optimizer: optimizer, **compiled):
+def compiled_model(name, wrap=lambda optimizer: optimizer, **compiled):
     cls, argument, arguments = OPTIMIZERS[name]
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="zeros")])
-    optimizer = cls(RATE, **{argument: momentum}, **arguments)
+    optimizer = cls(RATE, **{argument: MOMENTUM}, **arguments)
     model.compile(wrap(optimizer), "mean_squared_error", **compiled)
+    return model
+
+
+def trained_by_keras(name, **compiled):
+    model = compiled_model(name, **compiled)
     x, y = data()
     model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, shuffle=False, verbose=0)
+    return weights_of(model)
+
+
+def trained_in_graph(name, total_steps, **compiled):
+    """By the loop that `kr.fit` runs, with the examples in their order."""
+    model = compiled_model(name, **compiled)
+    examples = Examples(*data(), None, BATCH, STEPS // EPOCHS)
+    loop = TrainingLoop(model, examples, total_steps)
+    for _ in range(EPOCHS):
+        loop.run(np.arange(ROWS, dtype="int32"), 0, examples.steps)
+    return weights_of(model)
+
+
+def weights_of(model):
     return np.concatenate([weight.ravel() for weight in model.get_weights()])
+
+
+def loss_scaled(optimizer):
+    return keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=8.0)
 
 
 def step_sgd(state, w, g, rate, beta, t, nesterov=False):
@@ -96,28 +121,48 @@ def test_scheduled_momentum_trains_as_replayed(name, steps_per_execution, jit_co
     assert np.abs(replayed(name) - replayed(name, momentum=0.9)).max() > 2e-3
 
 
+@pytest.mark.parametrize("total_steps", [STEPS, COMPILED_FROM])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_scheduled_momentum_trains_as_replayed_in_the_loop_of_fit(name, total_steps):
+    np.testing.assert_allclose(trained_in_graph(name, total_steps), replayed(name), atol=2e-5)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_scheduled_momentum_under_loss_scaling(name):
-    wrapped = trained_by_keras(
-        name,
-        wrap=lambda optimizer: keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=8.0),
-    )
-    np.testing.assert_allclose(wrapped, replayed(name), atol=2e-5)
+    np.testing.assert_allclose(trained_by_keras(name, wrap=loss_scaled), replayed(name), atol=2e-5)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_scheduled_momentum_under_mixed_precision(name):
+@pytest.fixture
+def mixed_precision():
     keras.config.set_dtype_policy("mixed_float16")
-    try:
-        weights = trained_by_keras(
-            name,
-            wrap=lambda optimizer: keras.optimizers.LossScaleOptimizer(
-                optimizer, initial_scale=8.0
-            ),
-        )
-    finally:
-        keras.config.set_dtype_policy("float32")
-    reference = replayed(name)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        pytest.param(lambda name: trained_by_keras(name, wrap=loss_scaled), id="keras"),
+        pytest.param(
+            lambda name: trained_by_keras(name, wrap=loss_scaled, steps_per_execution=10),
+            id="steps_per_execution",
+        ),
+        pytest.param(
+            lambda name: trained_by_keras(name, wrap=loss_scaled, jit_compile=True),
+            id="jit_compile",
+        ),
+        pytest.param(
+            lambda name: trained_in_graph(name, STEPS, wrap=loss_scaled), id="loop_of_fit"
+        ),
+        pytest.param(
+            lambda name: trained_in_graph(name, COMPILED_FROM, wrap=loss_scaled),
+            id="loop_of_fit_compiled",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_scheduled_momentum_under_mixed_precision(mixed_precision, name, train):
+    weights, reference = train(name), replayed(name)
     # Half precision: about three digits, still far closer than a constant momentum comes.
     assert np.abs(weights - reference).max() < 4e-3
     constant = np.abs(replayed(name, momentum=0.9) - reference).max()

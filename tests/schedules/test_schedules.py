@@ -29,6 +29,36 @@ def test_one_cycle_is_the_books_curve_point_by_point(total):
     np.testing.assert_allclose(ours, book_curve(0.05, total), rtol=1e-5)
 
 
+# total steps -> (step, rate, momentum) of OneCycleLR(max_lr=0.05), as PyTorch 2.13 printed them
+PYTORCH = {
+    10: [
+        (0, 0.002, 0.95),
+        (1, 0.026, 0.9),
+        (2, 0.05, 0.85),
+        (3, 0.047524232, 0.854952),
+        (7, 0.009412917, 0.931174),
+        (9, 2e-7, 0.95),
+    ],
+    100: [
+        (0, 0.002, 0.95),
+        (10, 0.014758197, 0.92342),
+        (29, 0.05, 0.85),
+        (30, 0.049974827, 0.85005),
+        (75, 0.013153431, 0.923693),
+        (99, 2e-7, 0.95),
+    ],
+}
+
+
+@pytest.mark.parametrize("total", PYTORCH)
+def test_cosine_one_cycle_has_the_values_of_pytorchs(total):
+    steps, rates, momenta = zip(*PYTORCH[total], strict=True)
+    shape = {"warmup_fraction": 0.3, "anneal": "cosine"}
+    ours = values(OneCycle(0.05, total, **shape), steps)
+    np.testing.assert_allclose(ours, rates, atol=0.05 * 1e-5)
+    np.testing.assert_allclose(values(OneCycleMomentum(total, **shape), steps), momenta, atol=1e-6)
+
+
 @pytest.mark.parametrize("total", [20, 1000])
 def test_cosine_one_cycle_and_its_momentum_are_pytorchs(total):
     torch = pytest.importorskip("torch")
@@ -185,6 +215,7 @@ def test_make_schedule_by_name(name, options, steps, expected):
         ("piecewise", {"boundaries": "x"}, TypeError),
         ("piecewise", {"boundaries": (-1,)}, ValueError),
         ("piecewise", {"boundaries": (2.5,)}, TypeError),
+        ("piecewise", {"boundaries": (5, 5)}, ValueError),
         ("piecewise", {"factors": 1}, TypeError),
         ("piecewise", {"factors": (1, 0.5, "x")}, TypeError),
         ("piecewise", {"factors": (1, 0.5, 0)}, ValueError),
