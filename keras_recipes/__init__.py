@@ -9,10 +9,12 @@ from keras_recipes.models import build_default_dnn, build_self_normalizing_dnn
 from keras_recipes.optimizers import make_optimizer
 from keras_recipes.schedules import make_schedule
 from keras_recipes.training import fit
+from keras_recipes.uncertainty import MCPrediction, mc_predict
 from keras_recipes.version import __version__
 
 __all__ = [
     "LearningRateCurve",
+    "MCPrediction",
     "__version__",
     "build_default_dnn",
     "build_self_normalizing_dnn",
@@ -25,6 +27,7 @@ __all__ = [
     "load_dataset",
     "make_optimizer",
     "make_schedule",
+    "mc_predict",
     "optimizers",
     "predict",
     "recommend",

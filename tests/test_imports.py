@@ -18,7 +18,7 @@ ORDER = (
     ("layers", "schedules", "optimizers", "adaptation"),
     ("architecture",),
     ("compilation",),
-    ("models", "linear", "diagnostics", "sparsity"),
+    ("models", "linear", "diagnostics", "sparsity", "layer_calls"),
     ("callbacks", "graph_loops"),
     ("epochs", "fit_callbacks", "inference", "lr_finder", "uncertainty"),
     ("training",),

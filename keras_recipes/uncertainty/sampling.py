@@ -1,0 +1,158 @@
+"""Draws from a model with dropout: what is random is drawn again, what is not is computed once."""
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from keras_recipes.layer_calls import LayerCalls
+from keras_recipes.layers import MCAlphaDropout, MCDropout
+
+KINDS = (
+    layers.Dropout,  # the spatial ones are of this kind
+    layers.GaussianDropout,
+    layers.AlphaDropout,
+    MCDropout,
+    MCAlphaDropout,
+)
+RESOLUTION = 2**16  # a dropout rate is rounded to one part in as many, to save random bits
+
+
+class Sampler:
+    """A model taken apart into what comes before the first random layer and what after it.
+
+    Args:
+        model: A built model with dropout.
+        seed: Of the draws.
+    """
+
+    def __init__(self, model: keras.Model, seed: int | None) -> None:
+        self._layers = random_layers(model)
+        seeds = np.random.default_rng(seed).integers(2**31, size=len(self._layers))
+        self._seeds = [_Seeds(int(each)) for each in seeds]
+        self.graph = LayerCalls(model)
+        self._before, self._after = [], []
+        random: set[int] = set()
+        for call in self.graph.calls:
+            if not random.isdisjoint(call.inputs) or random_layers(call.operation):
+                random.update(call.outputs)
+                self._after.append(call)
+            else:
+                self._before.append(call)
+        taken = {number for call in self._after for number in call.inputs}
+        given = {slot.number for slot in self.graph.outputs}
+        self._kept = sorted((taken | given) - random)
+        self._widths = [_width(self.graph.shapes[number]) for number in (*self._kept, *random)]
+
+    @property
+    def output_layers(self) -> list[Any]:
+        """What gives each output: a layer, a model with a `call` of its own, an operation."""
+        giver = {number: call.operation for call in self.graph.calls for number in call.outputs}
+        return [giver.get(slot.number) for slot in self.graph.outputs]
+
+    @property
+    def output_shapes(self) -> list[Any]:
+        """The shape of each output, with the batch axis, None where it is not known."""
+        return [self.graph.shapes[slot.number] for slot in self.graph.outputs]
+
+    @property
+    def widest(self) -> int:
+        """Numbers an example in the largest tensor of a draw, as far as the model tells."""
+        return max(self._widths)
+
+    def deterministic_part(self, inputs: Any) -> list[Any]:
+        """Returns what is the same in every draw, as far as a draw needs it, with masks if any."""
+        values = self.graph.values_of(inputs)
+        for call in self._before:
+            call.run(values)
+        kept = [values[number] for number in self._kept]
+        masks = [getattr(value, "_keras_mask", None) for value in kept]
+        return [
+            (value,) if mask is None else (value, mask)
+            for value, mask in zip(kept, masks, strict=True)
+        ]
+
+    def draw(self, kept: list[Any], number: Any) -> list[Any]:
+        """Returns the outputs of the model in one draw, in a flat list.
+
+        Args:
+            kept: What `deterministic_part` returned.
+            number: An integer tensor that tells this draw from the others.
+        """
+        values = {}
+        for slot, (value, *mask) in zip(self._kept, kept, strict=True):
+            values[slot] = value
+            if mask:
+                value._keras_mask = mask[0]
+        with self._dropping(number):
+            for call in self._after:
+                call.run(values)
+        return [values[slot.number] for slot in self.graph.outputs]
+
+    def has_masks_of_each_row(self) -> bool:
+        """Whether no two rows of a batch share a mask, so that one can stand for many."""
+        shapes = (getattr(layer, "noise_shape", None) for layer in self._layers)
+        return all(not shape or shape[0] is None for shape in shapes)
+
+    @contextlib.contextmanager
+    def _dropping(self, number: Any) -> Iterator[None]:
+        """Has the random layers drop as in training, by seeds that are not the model's."""
+        own_seeds = [layer.seed_generator for layer in self._layers]
+        for layer, seeds in zip(self._layers, self._seeds, strict=True):
+            seeds.begin(number)
+            # In the object's own dictionary, where it hides the method and Keras tracks nothing.
+            vars(layer).update(call=_dropping_call(layer), seed_generator=seeds)
+        try:
+            yield
+        finally:
+            for layer, seeds in zip(self._layers, own_seeds, strict=True):
+                vars(layer)["seed_generator"] = seeds
+                del vars(layer)["call"]
+
+
+class _Seeds(keras.random.SeedGenerator):
+    """Seeds that go by the number of the draw: no state, so that draws may run side by side."""
+
+    def begin(self, draw: Any) -> None:
+        self._draw, self._calls = draw, 0
+
+    def next(self, ordered: bool = True) -> Any:
+        self._calls += 1  # of a layer that the model calls more than once
+        seed = (self._initial_seed + 0x9E3779B1 * self._calls) % 2**31
+        return ops.stack([ops.convert_to_tensor(seed, "int32"), ops.cast(self._draw, "int32")])
+
+
+def random_layers(operation: Any) -> list[keras.Layer]:
+    """Returns the layers that drop something: the operation itself, or those deep inside it."""
+    if not isinstance(operation, keras.Layer):
+        return []
+    found = (layer for layer in operation._flatten_layers() if isinstance(layer, KINDS))
+    return [layer for layer in found if layer.rate > 0]
+
+
+def _width(shape: Any) -> int:
+    return math.prod(size or 1 for size in (shape or ())[1:])
+
+
+def _dropping_call(layer: keras.Layer) -> Any:
+    if type(layer) in (layers.Dropout, MCDropout) and layer.noise_shape is None:
+        return lambda inputs, *_, **__: _drop(inputs, layer.rate, layer.seed_generator.next())
+    call = layer.call
+    return lambda inputs, *_, **__: call(inputs, training=True)
+
+
+def _drop(x: Any, rate: float, seed: Any) -> Any:
+    """Dropout by 16 random bits a number, where Keras takes 32: they are most of its cost."""
+    import tensorflow as tf
+
+    size = tf.size(x)
+    words = tf.random.stateless_uniform([(size + 1) // 2], seed, None, None, tf.uint32)
+    bits = tf.reshape(tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:size], tf.shape(x))
+    dropped = min(round(rate * RESOLUTION), RESOLUTION - 1)
+    scale = RESOLUTION / (RESOLUTION - dropped)
+    kept = bits >= tf.constant(dropped, tf.uint16)
+    return tf.where(kept, x * tf.cast(scale, x.dtype), tf.zeros([], x.dtype))

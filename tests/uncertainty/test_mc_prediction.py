@@ -1,0 +1,294 @@
+"""Monte Carlo predictions against draws of Keras's own, one for each row of a large batch."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_recipes as kr
+from keras_recipes.layers import MCAlphaDropout, MCDropout
+
+ROWS, DRAWS = 6, 2000
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(ROWS, 8)).astype("float32")
+SERIES = RNG.normal(size=(ROWS, 5, 8)).astype("float32")
+IMAGES = RNG.normal(size=(ROWS, 4, 4, 3)).astype("float32")
+
+
+def stack(*middle, shape=(8,), units=12):
+    return keras.Sequential(
+        [
+            keras.Input(shape),
+            layers.Dense(units, "tanh"),
+            *middle,
+            layers.Flatten(),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+
+
+def nested():
+    inner = keras.Sequential(
+        [keras.Input((8,)), layers.Dense(6, "relu"), layers.Dropout(0.3), layers.Dense(6)]
+    )
+    x = keras.Input((8,))
+    outer = keras.Model(x, layers.Dropout(0.2)(inner(layers.Dense(8)(x))))
+    y = keras.Input((8,))
+    return keras.Model(y, layers.Dense(2)(outer(y)))
+
+
+def branches():
+    x = keras.Input((8,))
+    left = layers.Dropout(0.4)(layers.Dense(5, "relu")(x))
+    right = layers.Dense(5, "relu")(x)
+    return keras.Model(x, layers.Dense(2)(layers.Concatenate()([left + right, right])))
+
+
+def shared():
+    """Two draws of one layer, whose difference is 0 where the masks are the same."""
+    x, drop = keras.Input((8,)), layers.Dropout(0.5)
+    return keras.Model(x, drop(x) - drop(x))
+
+
+class Block(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.dense, self.drop = layers.Dense(6, "relu"), layers.Dropout(0.3)
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+
+    def call(self, x):
+        return self.drop(self.dense(x))
+
+
+class OwnModel(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.block, self.out = Block(), layers.Dense(2)
+
+    def call(self, x):
+        return self.out(self.block(x))
+
+
+def own_model():
+    model = OwnModel()
+    model(X)
+    return model
+
+
+def in_half_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        return stack(layers.Dropout(0.4))
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+MODELS = {
+    "dropout": (lambda: stack(layers.Dropout(0.4)), X),
+    "mc_dropout": (lambda: stack(MCDropout(0.4)), X),
+    "on_the_input": (lambda: keras.Sequential([layers.Dropout(0.4), layers.Dense(2)]), X),
+    "at_the_end": (lambda: keras.Sequential([layers.Dense(2), layers.Dropout(0.4)]), X),
+    "alpha": (lambda: stack(layers.AlphaDropout(0.3)), X),
+    "mc_alpha": (lambda: stack(MCAlphaDropout(0.3)), X),
+    "gaussian": (lambda: stack(layers.GaussianDropout(0.3)), X),
+    "noise_shape": (lambda: stack(layers.Dropout(0.4, noise_shape=(None, 1, None)), shape=(5, 8)), SERIES),
+    "spatial_1d": (lambda: stack(layers.SpatialDropout1D(0.4), shape=(5, 8)), SERIES),
+    "spatial_2d": (lambda: stack(layers.SpatialDropout2D(0.4), shape=(4, 4, 3)), IMAGES),
+    "nested": (nested, X),
+    "branches": (branches, X),
+    "shared": (shared, X),
+    "own_layer": (lambda: stack(Block()), X),
+    "own_model": (own_model, X),
+    "half_precision": (in_half_precision, X),
+    "recipe": (lambda: kr.build_default_dnn(8, hidden_units=(9, 9), dropout=0.3, adapt_to=X), X),
+}  # fmt: skip
+
+
+def drawn_by_keras(model, x):
+    """Shape (draws, rows, ...)."""
+    many = model(np.repeat(x, DRAWS, axis=0), training=True).numpy()
+    return np.moveaxis(many.reshape(len(x), DRAWS, *many.shape[1:]), 0, 1).astype("float64")
+
+
+def assert_alike(prediction, draws):
+    """Within five standard errors, of the deviation by the fourth moment."""
+    mean, std = draws.mean(axis=0), draws.std(axis=0)
+    error = 5 * std * np.sqrt(1 / len(draws) + 1 / prediction.n_samples) + 1e-3
+    assert (np.abs(prediction.mean - mean) < error).all()
+    fourth = ((draws - mean) ** 4).mean(axis=0)
+    of_std = np.sqrt(np.maximum(fourth - std**4, 0) / (4 * np.maximum(std, 1e-6) ** 2))
+    error = 5 * of_std * np.sqrt(1 / len(draws) + 1 / prediction.n_samples) + 1e-3
+    assert (np.abs(prediction.std - std) < error).all()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_draws_are_distributed_as_keras_has_them(name):
+    keras.utils.set_random_seed(1)
+    build, x = MODELS[name]
+    model = build()
+    model(x[:1])
+    draws = drawn_by_keras(model, x)
+    prediction = kr.mc_predict(model, x, 2001, seed=3)
+    assert prediction.std.max() > 0.01
+    assert_alike(prediction, draws)
+    # One draw at a time, and a last batch that is smaller.
+    assert_alike(kr.mc_predict(model, x, 301, batch_size=4, seed=3), draws)
+
+
+def test_batch_normalization_stays_as_at_inference():
+    model = stack(layers.BatchNormalization(), layers.Dropout(0.4))
+    model.layers[1].set_weights(RNG.uniform(0.5, 2, (4, 12)))
+    same = stack(layers.BatchNormalization(), MCDropout(0.4))
+    same.set_weights(model.get_weights())
+    many = same(np.repeat(X, DRAWS, axis=0)).numpy()  # at inference, dropout aside
+    draws = np.moveaxis(many.reshape(ROWS, DRAWS, 3), 0, 1)
+    assert_alike(kr.mc_predict(model, X, 2000, seed=1), draws)
+
+
+def test_the_model_stays_as_it_is():
+    model = kr.build_default_dnn(8, dropout=0.3, normalization="batch", adapt_to=X, seed=1)
+    twin = kr.build_default_dnn(8, dropout=0.3, normalization="batch", adapt_to=X, seed=1)
+    kr.mc_predict(model, X, 50)
+    for ours, theirs in zip(model.variables, twin.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(model(X), twin(X))
+    np.testing.assert_array_equal(model(X, training=True), twin(X, training=True))
+    assert all("call" not in vars(layer) for layer in model._flatten_layers())
+
+
+def test_a_seed_repeats_exactly():
+    model = stack(layers.Dropout(0.4), layers.GaussianDropout(0.1))
+    first, again, other = (kr.mc_predict(model, X, 20, seed=seed) for seed in (5, 5, 6))
+    for name in ("mean", "std", "entropy", "mutual_information"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+    assert (first.mean != other.mean).any()
+    assert (kr.mc_predict(model, X, 20).mean != kr.mc_predict(model, X, 20).mean).any()
+
+
+def test_one_draw_has_no_deviation():
+    prediction = kr.mc_predict(stack(layers.Dropout(0.4)), X, 1, seed=1)
+    assert (prediction.std == 0).all()
+    np.testing.assert_allclose(prediction.mutual_information, 0, atol=1e-6)
+
+
+def test_batches_keep_the_order_of_the_rows():
+    model = keras.Sequential([keras.Input((1,)), layers.Dropout(0.5)])
+    x = np.arange(1, 1001, dtype="float32")[:, None]
+    prediction = kr.mc_predict(model, x, 400, batch_size=64, seed=1)
+    np.testing.assert_allclose(prediction.mean / x, 1, atol=0.3)
+    np.testing.assert_allclose(prediction.std / x, 1, atol=0.1)
+    # Masks of different batches are not the same.
+    assert (prediction.mean[:64] / x[:64] != prediction.mean[64:128] / x[64:128]).any()
+
+
+def test_what_comes_before_dropout_is_computed_once():
+    calls = []
+
+    class Counting(layers.Dense):
+        def call(self, x):
+            calls.append(len(x))
+            return super().call(x)
+
+    model = keras.Sequential([keras.Input((8,)), Counting(4), layers.Dropout(0.5), layers.Dense(1)])
+    calls.clear()
+    kr.mc_predict(model, X, 100)
+    assert calls == [ROWS]
+
+
+def test_entropies_of_classes():
+    keras.utils.set_random_seed(0)
+    model = stack(layers.Dropout(0.5))
+    draws = drawn_by_keras(model, X)
+    prediction = kr.mc_predict(model, X, 4000, seed=1)
+    mean = draws.mean(axis=0)
+    entropy = -(mean * np.log(mean)).sum(axis=-1)
+    expected = -(draws * np.log(draws)).sum(axis=-1).mean(axis=0)
+    np.testing.assert_allclose(prediction.entropy, entropy, atol=0.02)
+    np.testing.assert_allclose(prediction.mutual_information, entropy - expected, atol=0.02)
+    assert prediction.mutual_information.max() > 0.05
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_entropies_of_labels(n_outputs):
+    task = "binary" if n_outputs == 1 else "multilabel"
+    model = kr.build_default_dnn(8, n_outputs, task, hidden_units=(9,), dropout=0.4, seed=1)
+    draws = drawn_by_keras(model, X)
+    prediction = kr.mc_predict(model, X, 4000, seed=1)
+    mean = draws.mean(axis=0)
+    entropy = -(mean * np.log(mean)) - (1 - mean) * np.log(1 - mean)
+    np.testing.assert_allclose(prediction.entropy, entropy, atol=0.02)
+    assert prediction.mutual_information.shape == (ROWS, n_outputs)
+
+
+def test_regression_has_no_entropy():
+    prediction = kr.mc_predict(kr.build_default_dnn(8, dropout=0.2), X, 5)
+    assert prediction.entropy is None
+    assert prediction.mutual_information is None
+
+
+def test_several_inputs_and_outputs():
+    a, b = keras.Input((8,), name="a"), keras.Input((2,), name="b")
+    hidden = layers.Dropout(0.5)(layers.Dense(6, "relu")(layers.Concatenate()([a, b])))
+    outputs = {"kind": layers.Dense(3, "softmax")(hidden), "sum": layers.Dense(1)(b)}
+    model = keras.Model({"a": a, "b": b}, outputs)
+    x = {"a": X, "b": X[:, :2]}
+    prediction = kr.mc_predict(model, x, 200, seed=1)
+    assert prediction.std["kind"].max() > 0.01
+    np.testing.assert_allclose(prediction.mean["sum"], model(x)["sum"], rtol=1e-5)
+    np.testing.assert_allclose(prediction.std["sum"], 0, atol=1e-6)
+    assert (prediction.entropy["kind"].shape, prediction.entropy["sum"]) == ((ROWS,), None)
+
+
+def test_masks_of_embeddings_are_kept():
+    tokens = np.array([[1, 2, 3, 0, 0], [4, 0, 0, 0, 0]])
+    model = keras.Sequential(
+        [
+            keras.Input((5,)),
+            layers.Embedding(6, 4, mask_zero=True),
+            layers.Dropout(0.3),
+            layers.GlobalAveragePooling1D(),
+        ]
+    )
+    prediction = kr.mc_predict(model, tokens, 5000, batch_size=2, seed=1)
+    np.testing.assert_allclose(prediction.mean, model(tokens), atol=0.01)
+
+
+def test_an_error_in_a_layer_leaves_the_model_as_it_was():
+    class Failing(layers.Layer):
+        fails = False
+
+        def call(self, x):
+            if self.fails:
+                raise RuntimeError("no")
+            return x
+
+    model = keras.Sequential([keras.Input((8,)), layers.Dropout(0.5), Failing()])
+    seeds = model.layers[0].seed_generator
+    Failing.fails = True
+    with pytest.raises(RuntimeError, match="no"):
+        kr.mc_predict(model, X, 5)
+    assert "call" not in vars(model.layers[0])
+    assert model.layers[0].seed_generator is seeds
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"n_samples": 0}, ValueError, "`n_samples`"),
+        ({"n_samples": 2.5}, TypeError, "`n_samples`"),
+        ({"batch_size": 0}, ValueError, "`batch_size`"),
+        ({"seed": -1}, ValueError, "`seed`"),
+        ({"model": "x"}, TypeError, "`model` must be a keras.Model"),
+        ({"model": kr.build_default_dnn(8)}, ValueError, "`model` must have dropout"),
+        ({"model": keras.Sequential([layers.Dropout(0.5)])}, ValueError, "`model` must be built"),
+        ({"x": X[:, :7]}, ValueError, "`x`"),
+        ({"x": X[:0]}, ValueError, "`x`"),
+        ({"x": np.full((2, 8), np.nan)}, ValueError, "`x`"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, error, match):
+    given = {"model": stack(layers.Dropout(0.5)), "x": X, **arguments}
+    with pytest.raises(error, match=match):
+        kr.mc_predict(**given)
