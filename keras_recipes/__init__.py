@@ -1,6 +1,6 @@
 """Training recipes for dense networks on Keras 3."""
 
-from keras_recipes import callbacks, guide, layers, optimizers, schedules
+from keras_recipes import callbacks, guide, layers, optimizers, schedules, uncertainty
 from keras_recipes.datasets import load_dataset
 from keras_recipes.guide import recommend
 from keras_recipes.inference import evaluate, predict
@@ -9,12 +9,11 @@ from keras_recipes.models import build_default_dnn, build_self_normalizing_dnn
 from keras_recipes.optimizers import make_optimizer
 from keras_recipes.schedules import make_schedule
 from keras_recipes.training import fit
-from keras_recipes.uncertainty import MCPrediction, mc_predict
+from keras_recipes.uncertainty import mc_predict
 from keras_recipes.version import __version__
 
 __all__ = [
     "LearningRateCurve",
-    "MCPrediction",
     "__version__",
     "build_default_dnn",
     "build_self_normalizing_dnn",
@@ -32,4 +31,5 @@ __all__ = [
     "predict",
     "recommend",
     "schedules",
+    "uncertainty",
 ]

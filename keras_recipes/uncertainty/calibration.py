@@ -1,0 +1,252 @@
+"""Whether the uncertainty of predictions is right: scores, coverage and a reliability diagram."""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_recipes.array_checks import as_numbers
+from keras_recipes.checks import check_instance
+from keras_recipes.extras import import_extra
+from keras_recipes.uncertainty.mc_prediction import MCPrediction
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BINS = 15  # of confidence, as Guo et al. have them
+LEVELS = (0.5, 0.9, 0.95)
+CURVE = np.linspace(0.05, 0.95, 19)  # levels of the diagram of a regression
+HALVINGS = 100  # of an interval of variances: down to the last bit
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How well predicted probabilities, or intervals, agree with what happened.
+
+    Args:
+        predicted: What was predicted, shape (points,): the mean confidence of the examples in a bin,
+            or the level of an interval.
+        observed: What happened, shape (points,): the share of them that were right, or the share of
+            targets in the interval. A calibrated prediction has the same as in `predicted`.
+        counts: Number of examples at each point, shape (points,).
+        expected_calibration_error: Mean distance of `observed` from `predicted`, weighted by
+            `counts`; of classes, else None.
+        brier_score: Mean squared distance of the probabilities from what happened, in a softmax
+            summed over the classes; of classes, else None. Lower is better.
+        log_loss: Mean negative log probability of what happened, in nats; of classes, else None.
+        log_likelihood: Mean log density of the targets, in nats; of a regression, else None.
+        coverage: Share of the targets in the central intervals of 50%, 90% and 95%, by level; of a
+            regression, else None.
+        noise_std: Standard deviation of the noise that was added to the model's own, shape
+            (n_outputs,), in units of the target; of a regression, else None.
+
+    Reference: Guo et al. (2017), On Calibration of Modern Neural Networks, arXiv:1706.04599.
+    """
+
+    predicted: np.ndarray
+    observed: np.ndarray
+    counts: np.ndarray
+    expected_calibration_error: float | None = None
+    brier_score: float | None = None
+    log_loss: float | None = None
+    log_likelihood: float | None = None
+    coverage: dict[float, float] | None = None
+    noise_std: np.ndarray | None = None
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draws the reliability diagram: what happened over what was predicted.
+
+        Needs the extra `plot`.
+
+        Args:
+            ax: Matplotlib axes to draw on; None for new ones.
+
+        Returns:
+            The axes.
+        """
+        if ax is None:
+            ax = import_extra("matplotlib.pyplot", "plot").subplots()[1]
+        ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="calibrated")
+        classes = self.coverage is None
+        if classes:
+            sizes = 15 + 185 * self.counts / self.counts.max()
+            ax.scatter(self.predicted, self.observed, sizes, color="C0", alpha=0.4)
+        ax.plot(self.predicted, self.observed, color="C0", marker=".", label="observed")
+        if classes:
+            ax.set(xlabel="predicted probability", ylabel="share that was right")
+            ax.set_title(f"expected calibration error {self.expected_calibration_error:.3f}")
+        else:
+            ax.set(xlabel="level of the interval", ylabel="share of targets in it")
+            ax.set_title(f"log likelihood {self.log_likelihood:.3f}")
+        ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        ax.legend()
+        return ax
+
+
+def calibration(
+    prediction: MCPrediction, y: Any, *, validation: tuple[MCPrediction, Any] | None = None
+) -> Calibration:
+    """Compares the uncertainty of predictions with the truth.
+
+    Of a classifier it looks at the mean probabilities: after a softmax at that of the most probable
+    class, after sigmoids at each. Of a regression it takes the targets for normal around the mean,
+    with the variance of the draws and that of a noise: dropout alone knows nothing of the noise in
+    the data, so that its intervals are too narrow. The noise is what makes the targets in
+    `validation` most likely.
+
+    Args:
+        prediction: What `mc_predict` returned for one output.
+        y: The targets, of shape (n,) or (n, n_outputs); integer labels after a softmax.
+        validation: A prediction for other data, and their targets, to fit the noise of a regression
+            to; None for no noise.
+
+    Returns:
+        A `Calibration`.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If the targets do not fit the prediction, or a regression has neither draws that
+            differ nor noise.
+
+    Example:
+        >>> found = calibration(mc_predict(model, x_test), y_test)
+        >>> found.expected_calibration_error
+        0.012
+
+    Reference: Gal & Ghahramani (2016), arXiv:1506.02142, for the noise; Guo et al. (2017),
+    arXiv:1706.04599, for the error of calibration.
+    """
+    _check(prediction, "prediction")
+    if prediction.entropy is None:
+        noise = np.zeros(1) if validation is None else _fitted_noise(*_pair(validation))
+        return _of_regression(prediction, _targets(prediction, y), noise)
+    if validation is not None:
+        raise ValueError(
+            "`validation` must be None for a classifier, which has no noise to fit. Received: "
+            f"validation={type(validation).__name__}. Leave it out."
+        )
+    if np.ndim(prediction.entropy) == np.ndim(prediction.mean):
+        return _of_sigmoids(prediction.mean, _targets(prediction, y))
+    return _of_softmax(prediction.mean, _labels(prediction, y))
+
+
+def _of_softmax(probabilities: np.ndarray, labels: np.ndarray) -> Calibration:
+    happened = np.eye(probabilities.shape[-1])[labels]
+    of_label = np.take_along_axis(probabilities, labels[..., None], axis=-1)
+    right = probabilities.argmax(axis=-1) == labels
+    return _binned(
+        probabilities.max(axis=-1),
+        right,
+        brier_score=float(np.mean(np.sum((probabilities - happened) ** 2, axis=-1))),
+        log_loss=_negative_log(of_label),
+    )
+
+
+def _of_sigmoids(probabilities: np.ndarray, happened: np.ndarray) -> Calibration:
+    if not np.isin(happened, (0, 1)).all():
+        raise ValueError(
+            "`y` must be 0 and 1 for outputs of sigmoids. Received: values from "
+            f"{happened.min():g} to {happened.max():g}. Encode them."
+        )
+    return _binned(
+        probabilities,
+        happened,
+        brier_score=float(np.mean((probabilities - happened) ** 2)),
+        log_loss=_negative_log(np.where(happened == 1, probabilities, 1 - probabilities)),
+    )
+
+
+def _binned(confidence: np.ndarray, right: np.ndarray, **scores: Any) -> Calibration:
+    confidence, right = confidence.ravel().astype(float), right.ravel().astype(float)
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    counts = np.bincount(bins, minlength=BINS)
+    some = counts > 0
+    predicted = np.bincount(bins, confidence, BINS)[some] / counts[some]
+    observed = np.bincount(bins, right, BINS)[some] / counts[some]
+    error = np.average(np.abs(observed - predicted), weights=counts[some])
+    return Calibration(
+        predicted, observed, counts[some], expected_calibration_error=float(error), **scores
+    )
+
+
+def _negative_log(probabilities: np.ndarray) -> float:
+    least = np.finfo(np.float32).tiny
+    return float(-np.mean(np.log(np.maximum(probabilities, least, dtype=np.float64))))
+
+
+def _of_regression(prediction: MCPrediction, y: np.ndarray, noise: np.ndarray) -> Calibration:
+    variance = prediction.std.astype(float) ** 2 + noise
+    if (variance == 0).any():
+        raise ValueError(
+            "`prediction` must have draws that differ, or a noise. Received: examples with std=0. "
+            "Pass validation=(mc_predict(model, x_val), y_val) to fit the noise."
+        )
+    distance = (y - prediction.mean) / np.sqrt(variance)
+    density = -0.5 * (distance**2 + np.log(2 * np.pi * variance))
+
+    def share_within(level: float) -> float:
+        return float(np.mean(np.abs(distance) <= NormalDist().inv_cdf(0.5 + level / 2)))
+
+    return Calibration(
+        predicted=CURVE,
+        observed=np.array([share_within(level) for level in CURVE]),
+        counts=np.full(len(CURVE), len(y)),
+        log_likelihood=float(density.reshape(len(y), -1).sum(axis=1).mean()),
+        coverage={level: share_within(level) for level in LEVELS},
+        noise_std=np.sqrt(noise),
+    )
+
+
+def _fitted_noise(prediction: MCPrediction, y: np.ndarray) -> np.ndarray:
+    """The variance, for each output, that makes the targets most likely, by bisection."""
+    squares = (y - prediction.mean).astype(float) ** 2
+    variances = prediction.std.astype(float) ** 2
+    low, high = np.zeros(squares.shape[1:]), squares.max(axis=0)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        variance = np.maximum(variances + middle, np.finfo(float).tiny)
+        likelier_above = np.mean((squares / variance - 1) / variance, axis=0) > 0
+        low, high = np.where(likelier_above, middle, low), np.where(likelier_above, high, middle)
+    return high
+
+
+def _pair(validation: Any) -> tuple[MCPrediction, np.ndarray]:
+    check_instance("validation", validation, tuple, "a tuple (prediction, y)")
+    prediction, y = validation
+    _check(prediction, "validation[0]")
+    return prediction, _targets(prediction, y)
+
+
+def _check(prediction: Any, name: str) -> None:
+    check_instance(name, prediction, MCPrediction, "what mc_predict returned")
+    hint = "Of several outputs make an MCPrediction of one: MCPrediction(mean[0], std[0], ...)."
+    check_instance(f"{name}.mean", prediction.mean, np.ndarray, "an array", hint)
+
+
+def _targets(prediction: MCPrediction, y: Any) -> np.ndarray:
+    y = as_numbers(y, "`y`")
+    mean = prediction.mean
+    if y.ndim == mean.ndim - 1 and mean.shape[-1] == 1:
+        y = y[..., None]
+    if y.shape != mean.shape:
+        raise ValueError(
+            f"`y` must have the shape of the prediction, {mean.shape}. Received: shape {y.shape}."
+        )
+    return y
+
+
+def _labels(prediction: MCPrediction, y: Any) -> np.ndarray:
+    labels, expected = np.asarray(y), prediction.mean.shape[:-1]
+    if labels.shape == (*expected, 1):
+        labels = labels[..., 0]
+    n_classes = prediction.mean.shape[-1]
+    integers = labels.dtype.kind in "biu" or (
+        labels.dtype.kind == "f" and (labels == np.floor(labels)).all()
+    )
+    if labels.shape != expected or not integers or not ((labels >= 0) & (labels < n_classes)).all():
+        raise ValueError(
+            f"`y` must be integer labels from 0 to {n_classes - 1}, of shape {expected}. Received: "
+            f"{labels.dtype} of shape {labels.shape}. Undo a one-hot encoding by argmax."
+        )
+    return labels.astype(int)
