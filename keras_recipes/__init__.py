@@ -1,7 +1,8 @@
 """Training recipes for dense networks on Keras 3."""
 
-from keras_recipes import callbacks, guide, layers, optimizers, schedules, uncertainty
+from keras_recipes import callbacks, diagnostics, guide, layers, optimizers, schedules, uncertainty
 from keras_recipes.datasets import load_dataset
+from keras_recipes.diagnostics import diagnose
 from keras_recipes.guide import recommend
 from keras_recipes.inference import evaluate, predict
 from keras_recipes.lr_finder import LearningRateCurve, find_learning_rate
@@ -18,6 +19,8 @@ __all__ = [
     "build_default_dnn",
     "build_self_normalizing_dnn",
     "callbacks",
+    "diagnose",
+    "diagnostics",
     "evaluate",
     "find_learning_rate",
     "fit",

@@ -12,6 +12,7 @@ import keras
 from keras import ops, tree
 
 from keras_recipes.arrays import Examples
+from keras_recipes.model_state import build_from
 
 LARGEST = 8 * 2**30  # bytes of arrays that are copied into tensors; more goes through an iterator
 COMPILED_FROM = 3000  # steps: XLA saves half a millisecond a small step, to compile takes a second
@@ -32,19 +33,6 @@ def can_loop(model: keras.Model, *examples: Examples | None) -> bool:
         and all(each is None or each.batch_size for each in examples)
         and sum(each.nbytes for each in examples if each is not None) <= LARGEST
     )
-
-
-def build_from(model: keras.Model, batch: Any) -> None:
-    """Makes all variables of a model, its metrics and its optimizer, outside of any graph.
-
-    Args:
-        model: A compiled model.
-        batch: A tuple (x, y) or (x, y, sample_weight), of any number of examples.
-    """
-    tensors = tree.map_structure(
-        lambda each: each if each is None else ops.convert_to_tensor(each), batch
-    )
-    model._symbolic_build(data_batch=tensors)
 
 
 class TrainingLoop:

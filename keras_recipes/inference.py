@@ -9,7 +9,7 @@ from keras import tree
 
 from keras_recipes.arrays import VALIDATION_BATCH_SIZE, Examples, as_inputs, is_dataset, prepare
 from keras_recipes.checks import check_compiled, check_instance, check_integer
-from keras_recipes.graph_loops import build_from
+from keras_recipes.model_state import build_from
 
 __all__ = ["evaluate", "predict"]
 

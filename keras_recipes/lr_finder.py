@@ -1,6 +1,5 @@
 """The learning-rate range test: at which rates a model learns, and from which on it diverges."""
 
-import contextlib
 import itertools
 import warnings
 from collections.abc import Iterator
@@ -15,7 +14,8 @@ from keras.optimizers.schedules import ExponentialDecay
 from keras_recipes.arrays import Examples, prepare
 from keras_recipes.checks import check_compiled, check_integer, check_number
 from keras_recipes.extras import import_extra
-from keras_recipes.graph_loops import RecordingLoop, build_from, can_loop
+from keras_recipes.graph_loops import RecordingLoop, can_loop
+from keras_recipes.model_state import as_it_was
 from keras_recipes.optimizers import SGD
 from keras_recipes.optimizers.following import (
     can_follow_momentum,
@@ -33,6 +33,7 @@ __all__ = ["LearningRateCurve", "find_learning_rate"]
 PER_LOOK = 10  # steps, after which it looks whether the loss has diverged
 SMOOTHING = 0.9  # weight of the past in the moving average of the losses
 DIVERGED = 4.0  # times the lowest average so far; Smith's and fastai's tests stop there, too
+LEARNED = 0.01  # times the highest average: with so little left to learn no rate makes it diverge
 MARGIN = 10.0  # between the rate that diverged and one to train with, as Geron has it
 
 
@@ -43,7 +44,7 @@ class LearningRateCurve:
     Args:
         learning_rates: The rate of each step, shape (steps,).
         losses: The loss of each step's batch before its update, shape (steps,).
-        suggestion: A peak for 1cycle, from the rate at which the loss diverged.
+        suggestion: A peak for 1cycle, from the rate at which the loss diverged, or vanished.
     """
 
     learning_rates: np.ndarray
@@ -92,7 +93,9 @@ def find_learning_rate(
     The rate grows exponentially from `min_rate` to `max_rate`, until the moving average of the
     losses is four times its lowest value or a loss is not finite. A tenth of the rate there is
     suggested; where 1cycle will lower a momentum of m to 0.85 at its peak, (1 - 0.85) / (1 - m)
-    times as much, as the steps of SGD grow with rate / (1 - momentum). At more or fewer steps for
+    times as much, as the steps of SGD grow with rate / (1 - momentum). Where the average falls below
+    1% of its highest value first, the network has learned small data by heart, and would not diverge
+    at any rate: the rate there is suggested, which has trained it well. At more or fewer steps for
     each decade of rates than the default's 50 the loss diverges at a lower or a higher rate.
     Afterwards the weights, the optimizer and the random seeds are as they were.
 
@@ -129,12 +132,11 @@ def find_learning_rate(
     check_integer("steps", steps, "[20, inf)")
     examples, _ = prepare(model, x, y, sample_weight, None, 0.0, batch_size)
     growth = max_rate / min_rate
-    with _as_it_was(model, examples):
+    with as_it_was(model, next(_batches(examples))):
         sweep = ExponentialDecay(min_rate, steps - 1, growth)
         losses = _losses_until_divergence(model, examples, sweep, steps)
     rates = min_rate * growth ** (np.arange(len(losses)) / (steps - 1))
-    suggestion = _diverging_rate(rates, losses) / MARGIN * _gain_at_peak(model.optimizer)
-    return LearningRateCurve(rates, losses, suggestion)
+    return LearningRateCurve(rates, losses, _suggestion(model, rates, losses))
 
 
 def _losses_until_divergence(
@@ -146,7 +148,7 @@ def _losses_until_divergence(
     try:
         for more in run(model, examples, steps):
             losses = np.append(losses, more)
-            if _diverged(losses).any():
+            if (_diverged(losses) | _learned(losses)).any():
                 break
     finally:
         undo()
@@ -193,6 +195,12 @@ def _take(examples: Examples, rows: np.ndarray) -> Any:
     return tree.map_structure(lambda each: None if each is None else each[rows], parts)
 
 
+def _suggestion(model: keras.Model, rates: np.ndarray, losses: np.ndarray) -> float:
+    if _learned(losses).any() and not _diverged(losses).any():
+        return float(rates[_learned(losses).argmax()])
+    return _diverging_rate(rates, losses) / MARGIN * _gain_at_peak(model.optimizer)
+
+
 def _diverging_rate(rates: np.ndarray, losses: np.ndarray) -> float:
     diverged = np.flatnonzero(_diverged(losses))
     if not diverged.size:
@@ -226,23 +234,15 @@ def _diverged(losses: np.ndarray) -> np.ndarray:
     return ~np.isfinite(smoothed) | (smoothed > DIVERGED * lowest)
 
 
+def _learned(losses: np.ndarray) -> np.ndarray:
+    """For each step, whether next to nothing is left of the loss."""
+    smoothed = _smooth(losses)
+    return smoothed < LEARNED * np.maximum.accumulate(smoothed)
+
+
 def _smooth(losses: np.ndarray) -> np.ndarray:
     average, smoothed = 0.0, np.empty(len(losses))
     for step, loss in enumerate(losses):
         average = SMOOTHING * average + (1 - SMOOTHING) * loss
         smoothed[step] = average / (1 - SMOOTHING ** (step + 1))  # it began at 0
     return smoothed
-
-
-@contextlib.contextmanager
-def _as_it_was(model: keras.Model, examples: Examples) -> Iterator[None]:
-    """Gives all variables back their values."""
-    build_from(model, next(_batches(examples)))
-    rate = innermost(model.optimizer)._learning_rate
-    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
-    kept = [(each, ops.convert_to_numpy(each)) for each in variables if each is not rate]
-    try:
-        yield
-    finally:
-        for variable, value in kept:
-            variable.assign(value)

@@ -52,12 +52,29 @@ def test_the_losses_are_those_of_single_steps(in_graph, monkeypatch):
     np.testing.assert_allclose(curve.losses, replay(curve.learning_rates, 40), rtol=1e-4)
 
 
+@pytest.mark.parametrize("optimizer", ["momentum", "nadam"])
+def test_small_data_learned_by_heart_end_the_test(optimizer):
+    data = kr.load_dataset("wine", seed=0)
+    model = kr.build_default_dnn(
+        data.input_shape, data.n_outputs, data.task, adapt_to=data.adapt_to, optimizer=optimizer,
+        seed=1,
+    )  # fmt: skip
+    curve = kr.find_learning_rate(model, data.x_train, data.y_train)
+    assert len(curve.losses) < 300
+    assert curve.smoothed_losses[-1] < 0.01 * curve.smoothed_losses.max()
+    learned = curve.smoothed_losses < 0.01 * np.maximum.accumulate(curve.smoothed_losses)
+    assert curve.suggestion == curve.learning_rates[learned.argmax()]
+    kr.fit(model, data.x_train, data.y_train, epochs=15, seed=1, verbose=0)
+    assert kr.evaluate(model, data.x_test, data.y_test)["accuracy"] > 0.9
+
+
 @pytest.mark.parametrize(
     ("optimizer", "share"),
     [("sgd", 0.1), ("momentum", 0.15), ("nadam", 0.1), (keras.optimizers.SGD(momentum=0.9), 0.1)],
 )
 def test_it_stops_where_the_loss_diverges_and_suggests_a_share_of_the_rate_there(optimizer, share):
-    curve = kr.find_learning_rate(build(optimizer=optimizer), X, Y)
+    noisy = Y + np.random.default_rng(1).normal(size=200)
+    curve = kr.find_learning_rate(build(optimizer=optimizer), X, noisy)
     assert len(curve.losses) == len(curve.learning_rates) < 300
     averages = [np.average(curve.losses[: i + 1], weights=0.9 ** np.arange(i, -1, -1.0))
                 for i in range(len(curve.losses))]  # fmt: skip

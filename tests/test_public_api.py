@@ -11,7 +11,7 @@ import pytest
 
 import keras_recipes
 
-MODULES = ("", ".layers", ".schedules", ".optimizers", ".callbacks", ".uncertainty")
+MODULES = ("", ".layers", ".schedules", ".optimizers", ".callbacks", ".uncertainty", ".diagnostics")
 SAVED = (
     keras.Layer,
     keras.constraints.Constraint,

@@ -1,0 +1,146 @@
+"""`diagnose`: what is wrong with a network, from one training step that is undone."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from keras import ops, tree
+
+from keras_recipes.arrays import is_dataset, prepare
+from keras_recipes.checks import check_compiled
+from keras_recipes.diagnostics.findings import COLUMN, Finding, as_table, find
+from keras_recipes.diagnostics.observation import Observation
+from keras_recipes.diagnostics.observed_layers import ObservedLayer, observed_layers
+from keras_recipes.extras import import_extra
+from keras_recipes.model_state import as_it_was
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+EXAMPLES = 1024  # enough for each share to be right to some percent
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a training step shows of each layer, and what is wrong; print it.
+
+    Args:
+        layers: The layers with a kernel, in the order of their calls.
+        statistics: Those of each layer, shape (layers, 7): the mean and the standard deviation of
+            the activations, the share of dead units and of saturated activations, the root mean
+            square of the gradient by the activations, the norm of the gradient by the kernel, and the
+            norm of the step's change of the kernel by that of the kernel.
+        loss: The loss of the step.
+        findings: What is wrong; empty for a healthy network.
+    """
+
+    layers: tuple[ObservedLayer, ...]
+    statistics: np.ndarray
+    loss: float
+    findings: tuple[Finding, ...]
+
+    def __str__(self) -> str:
+        found = [f"- {finding}" for finding in self.findings] or ["Nothing wrong was found."]
+        table = as_table(self.layers, self.statistics)
+        return "\n".join([table, f"loss {self.loss:.4g}", *found])
+
+    def plot(self) -> "Figure":
+        """Draws the spread of the activations and the norms of the gradients by depth.
+
+        Needs the extra `plot`.
+
+        Returns:
+            A figure with two axes.
+        """
+        pyplot = import_extra("matplotlib.pyplot", "plot")
+        figure, (above, below) = pyplot.subplots(2, 1, sharex=True, layout="constrained")
+        depth = np.arange(1, len(self.layers) + 1)
+        mean, std = (self.statistics[:, COLUMN[f"activation_{kind}"]] for kind in ("mean", "std"))
+        above.fill_between(depth, mean - std, mean + std, alpha=0.3, label="mean ± deviation")
+        above.plot(depth, mean, marker=".", label="mean")
+        above.set(ylabel="activations")
+        above.legend()
+        for name, label in (
+            ("gradient_norm", "by the kernel"),
+            ("signal_norm", "by the activations"),
+        ):
+            below.plot(depth, self.statistics[:, COLUMN[name]], marker=".", label=label)
+        below.set(yscale="log", xlabel="layer", ylabel="norm of the gradient")
+        below.legend()
+        for finding in self.findings:
+            number = [layer.name for layer in self.layers].index(finding.layer) + 1
+            for axes in (above, below):
+                axes.axvline(number, color="C3", linestyle=":")
+            below.annotate(
+                finding.name, (number, 0.02), xycoords=("data", "axes fraction"), color="C3",
+                rotation=90, va="bottom", ha="right",
+            )  # fmt: skip
+        return figure
+
+
+def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
+    """Looks at every layer in one training step, and says what is wrong with the network.
+
+    The step is that of the compiled model: its loss, gradients, clipping and optimizer. Afterwards
+    the weights, the optimizer and the random seeds are as they were. Layers with a kernel are looked
+    at, dense and convolutional ones, in any model, where it branches in the order of their calls;
+    those in a model with a `call` of its own without the activations that come after them.
+    TensorFlow only.
+
+    Args:
+        model: A compiled `keras.Model`.
+        x: Inputs: an array, of which up to 1,024 examples are taken at random, or a dataset, of which
+            the first batch is.
+        y: Targets, where x is an array.
+
+    Returns:
+        A `Diagnosis`.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If the data do not fit the model or are not finite, or no layer has a kernel.
+        RuntimeError: On another backend than TensorFlow.
+
+    Example:
+        >>> print(diagnose(model, x_train, y_train))
+
+    Reference: Geron, *Hands-On Machine Learning*, 2nd ed. (2019), chapter 11; Glorot & Bengio (2010)
+    for looking at activations and gradients by depth.
+    """
+    check_compiled(model)
+    check_backend("diagnose")
+    batch = _batch(model, x, y)
+    with as_it_was(model, batch):
+        observed = observed_layers(model)
+        if not observed:
+            raise ValueError(
+                f"`model` must have a layer with a kernel that trains. Received: {model.name!r}, "
+                "where there is none. Look at a model with dense or convolutional layers."
+            )
+        if hasattr(model.optimizer, "dynamic_scale"):  # in which half precision may overflow
+            model.optimizer.dynamic_scale.assign(1.0)
+        model.reset_metrics()
+        logs, statistics = Observation(model, observed).step(model.train_step, batch)
+        loss = float(ops.convert_to_numpy(logs["loss"]))
+    found = ops.convert_to_numpy(statistics)
+    return Diagnosis(tuple(observed), found, loss, tuple(find(observed, found)))
+
+
+def check_backend(name: str) -> None:
+    """Raises RuntimeError where Keras does not run on TensorFlow."""
+    if keras.config.backend() != "tensorflow":
+        raise RuntimeError(
+            f"`{name}` must run on TensorFlow. Received: backend {keras.config.backend()!r}. "
+            "Set KERAS_BACKEND=tensorflow."
+        )
+
+
+def _batch(model: keras.Model, x: Any, y: Any) -> Any:
+    examples, _ = prepare(model, x, y, None, None, 0.0, EXAMPLES)
+    if is_dataset(examples.x):
+        batch = examples.x[0] if hasattr(examples.x, "num_batches") else next(iter(examples.x))
+    else:
+        rows = np.random.default_rng(0).permutation(examples.count)[:EXAMPLES]
+        batch = tree.map_structure(lambda each: each[rows], (examples.x, examples.y))
+    return tree.map_structure(ops.convert_to_tensor, batch)

@@ -1,0 +1,213 @@
+"""What is wrong with a network, by the book's names: the thresholds, the rules and the advice."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_recipes.diagnostics.observed_layers import ObservedLayer
+from keras_recipes.diagnostics.statistics import STATISTICS
+
+COLUMN = {name: column for column, name in enumerate(STATISTICS)}
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A number from which on something is wrong, and why it is this one."""
+
+    value: float
+    reason: str
+
+
+# Healthy here: ELU or ReLU with He, SELU with LeCun, and batch-normalized networks of 2 to 50 layers
+# as they are initialized, ten of each; benchmarks/results/diagnosis.md has what they show.
+THRESHOLDS = {
+    "vanishing rate": Threshold(
+        0.75, "Factor a layer. Sigmoids have at most 0.25 (their slope); healthy networks over 0.9."
+    ),
+    "vanishing factor": Threshold(
+        1e-2, "From the last hidden layer to the first: less is no obstacle to learning."
+    ),
+    "exploding rate": Threshold(
+        1.5,
+        "Factor a layer. Batch-normalized ReLU has 1.21 by nature (Yang et al., 2019, "
+        "arXiv:1902.08129), which it bears; weights of twice He's deviation have 2.",
+    ),
+    "exploding factor": Threshold(
+        1e2, "From the last hidden layer to the first, or of the activations forward."
+    ),
+    "dead": Threshold(
+        0.8,
+        "Share of a layer's units. In healthy ReLU networks of 50 layers it comes to over half by "
+        "chance, as their signals grow alike.",
+    ),
+    "saturated": Threshold(
+        0.5, "Share of a layer's activations: most of them hardly pass a gradient."
+    ),
+    "mean": Threshold(
+        0.5,
+        "SELU's fixed point is at 0, the theorem's domain within 0.1 (Klambauer et al., 2017, "
+        "arXiv:1706.02515); trained networks come to 0.2.",
+    ),
+    "deviation": Threshold(
+        1.25,
+        "Factor from 1, SELU's fixed point, in the first layer: the theorem's domain ends at a "
+        "variance of 1.5. He's weights give 1.3, inputs that are not scaled far more.",
+    ),
+    "later deviation": Threshold(
+        1.7, "Factor from 1 in later layers: those of networks trained well come to 1.5."
+    ),
+}
+ADVICE = {
+    "vanishing gradients": 'Build with activation="elu" and kernel_initializer=None, which takes the '
+    'one that goes with it, or with normalization="batch".',
+    "exploding gradients": "Build with kernel_initializer=None, which takes the one that goes with "
+    'the activation, with normalization="batch" or clipnorm=1.0; or lower learning_rate.',
+    "dying ReLU": 'Build with activation="elu" or "leaky_relu", and lower learning_rate.',
+    "saturated": 'Build with kernel_initializer=None and activation="elu", and with adapt_to=x_train '
+    "or inputs of mean 0 and deviation 1.",
+    "not self-normalizing": "Build with build_self_normalizing_dnn, kernel_initializer=None (LeCun) "
+    "and adapt_to=x_train, or with inputs of mean 0 and deviation 1.",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong with a network.
+
+    Args:
+        name: `"vanishing gradients"`, `"exploding gradients"`, `"dying ReLU"`, `"saturated"` or
+            `"not self-normalizing"`.
+        layer: Name of the layer where it shows most.
+        evidence: The number that was measured, against its threshold.
+        advice: What mends it, by keywords of the builders.
+    """
+
+    name: str
+    layer: str
+    evidence: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.layer}: {self.evidence}. {self.advice}"
+
+
+def find(observed: Sequence[ObservedLayer], statistics: np.ndarray) -> list[Finding]:
+    """Returns what is wrong.
+
+    Args:
+        observed: The layers.
+        statistics: Theirs, shape (layers, len(STATISTICS)).
+    """
+    rows = [
+        (each, dict(zip(STATISTICS, map(float, row), strict=True)))
+        for each, row in zip(observed, statistics, strict=True)
+    ]
+    hidden = [(each, row) for each, row in rows if each.hidden]
+    dying = list(_dying(hidden))
+    flow = [] if dying else _flow(hidden)  # where units are dead, no gradient is no wonder
+    found = [*_not_finite(rows), *flow, *dying, *_saturated(hidden), *_selu(hidden)]
+    return [Finding(name, layer.name, evidence, ADVICE[name]) for name, layer, evidence in found]
+
+
+Rows = list[tuple[ObservedLayer, dict[str, float]]]
+Found = Iterator[tuple[str, ObservedLayer, str]]
+
+
+def _limit(name: str) -> float:
+    return THRESHOLDS[name].value
+
+
+def _not_finite(rows: Rows) -> Found:
+    for layer, row in rows:
+        bad = [name for name, value in row.items() if not np.isfinite(value)]
+        if bad:
+            yield "exploding gradients", layer, f"{', '.join(bad)} not finite"
+            return
+
+
+def _flow(hidden: Rows) -> Found:
+    """How the gradient changes on its way back, and the signal on its way forward."""
+    if len(hidden) < 2:
+        return
+    signals = np.array([row["signal_norm"] for _, row in hidden])
+    spreads = np.array([row["activation_std"] for _, row in hidden])
+    for kind, name, factor in (
+        ("vanishing gradients", "gradient", _ratio(signals[0], signals[-1])),
+        ("exploding gradients", "gradient", _ratio(signals[0], signals[-1])),
+        ("exploding gradients", "spread of the activations", _ratio(spreads[-1], spreads[0])),
+    ):
+        vanishes = kind == "vanishing gradients"
+        word = "vanishing" if vanishes else "exploding"
+        rate, total = _limit(f"{word} rate"), _limit(f"{word} factor")
+        each = factor ** (1 / (len(hidden) - 1))
+        if (each < rate and factor < total) if vanishes else (each > rate and factor > total):
+            layer = hidden[-1 if name != "gradient" else 0][0]
+            sign = "below" if vanishes else "above"
+            yield (
+                kind,
+                layer,
+                f"{name} times {each:.3g} a layer, {factor:.2g} in all, {sign} {rate:g} and {total:g}",
+            )
+            return
+
+
+def _ratio(over: float, under: float) -> float:
+    """1 where it says nothing: a gradient that is nowhere, or numbers that are not finite."""
+    return float(over / under) if under > 0 and np.isfinite(over) and np.isfinite(under) else 1.0
+
+
+def _dying(hidden: Rows) -> Found:
+    limit = _limit("dead")
+    for layer, row in hidden:
+        if row["dead"] > limit:
+            yield "dying ReLU", layer, f"{row['dead']:.0%} of its units dead, above {limit:.0%}"
+
+
+def _saturated(hidden: Rows) -> Found:
+    limit = _limit("saturated")
+    for layer, row in hidden:
+        if row["saturated"] > limit:
+            share = f"{row['saturated']:.0%} of its activations saturated, above {limit:.0%}"
+            yield "saturated", layer, share
+
+
+def _selu(hidden: Rows) -> Found:
+    """The first layer that leaves the neighbourhood of SELU's fixed point."""
+    limit = _limit("mean")
+    for number, (layer, row) in enumerate(hidden):
+        mean, deviation = row["activation_mean"], row["activation_std"]
+        high = _limit("later deviation" if number else "deviation")
+        low = 1 / high
+        if layer.activation != "selu" or (low <= deviation <= high and abs(mean) <= limit):
+            continue
+        yield (
+            "not self-normalizing",
+            layer,
+            f"mean {mean:.2f} and deviation {deviation:.2f} of its activations, outside of "
+            f"+-{limit:g} and [{low:.2g}, {high:g}]",
+        )
+        return
+
+
+def as_table(observed: Sequence[ObservedLayer], statistics: Any) -> str:
+    """Returns the statistics as a table of text, a line for each layer."""
+    header = [
+        "layer", "activation", "mean", "std", "dead", "saturated", "signal", "gradient", "update",
+    ]  # fmt: skip
+    lines = [header] + [
+        [
+            each.name, each.activation, f"{row[0]:.3g}", f"{row[1]:.3g}", f"{row[2]:.0%}",
+            f"{row[3]:.0%}", f"{row[4]:.2g}", f"{row[5]:.2g}", f"{row[6]:.2g}",
+        ]
+        for each, row in zip(observed, np.asarray(statistics), strict=True)
+    ]  # fmt: skip
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )

@@ -1,0 +1,42 @@
+"""All that a training changes in a model: made before the first step, and put back."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+from keras import ops, tree
+
+from keras_recipes.optimizers.following import innermost
+
+
+def build_from(model: keras.Model, batch: Any) -> None:
+    """Makes all variables of a model, its metrics and its optimizer, outside of any graph.
+
+    Args:
+        model: A compiled model.
+        batch: A tuple (x, y) or (x, y, sample_weight), of any number of examples.
+    """
+    tensors = tree.map_structure(
+        lambda each: each if each is None else ops.convert_to_tensor(each), batch
+    )
+    model._symbolic_build(data_batch=tensors)
+
+
+@contextlib.contextmanager
+def as_it_was(model: keras.Model, batch: Any) -> Iterator[None]:
+    """Gives all variables back their values, those of the optimizer and the seeds among them.
+
+    Args:
+        model: A compiled model.
+        batch: As for `build_from`.
+    """
+    build_from(model, batch)
+    rate = innermost(model.optimizer)._learning_rate
+    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    kept = [(each, ops.convert_to_numpy(each)) for each in variables if each is not rate]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            variable.assign(value)

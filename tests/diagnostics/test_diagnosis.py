@@ -1,0 +1,269 @@
+"""Planted faults are found, and healthy networks are not accused."""
+
+import keras
+import numpy as np
+import pytest
+from keras import initializers, layers
+
+import keras_recipes as kr
+from keras_recipes.diagnostics.findings import COLUMN
+from keras_recipes.diagnostics.observed_layers import observed_layers
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(256, 20)).astype("float32")
+Y = X[:, :1] * X[:, 1:2]
+
+
+def network(depth, activation, initializer, *, bias=0.0, norm=False, apart=False, units=100):
+    """Names of initializers are drawn by the global seed."""
+    x = inputs = keras.Input((20,))
+    for _ in range(depth):
+        inline = not norm and not apart
+        x = layers.Dense(
+            units,
+            activation if inline else None,
+            kernel_initializer=initializer() if callable(initializer) else initializer,
+            bias_initializer=initializers.Constant(bias),
+        )(x)
+        if norm:
+            x = layers.BatchNormalization()(x)
+        if not inline:
+            x = layers.Activation(activation)(x)
+    model = keras.Model(inputs, layers.Dense(1)(x))
+    model.compile("sgd", "mse")
+    return model
+
+
+def normal(deviation):
+    return lambda: initializers.RandomNormal(stddev=deviation)
+
+
+FAULTS = {
+    "sigmoid, small": (("vanishing gradients",), lambda: network(12, "sigmoid", normal(0.05)), X),
+    "sigmoid, Glorot": (("vanishing gradients",), lambda: network(12, "sigmoid", "glorot_uniform"), X),
+    "linear, too large": (("exploding gradients",), lambda: network(12, None, normal(0.3)), X),
+    "linear, too small": (("vanishing gradients",), lambda: network(12, None, normal(0.03)), X),
+    "relu, biases at -30": (("dying ReLU",), lambda: network(5, "relu", "he_normal", bias=-30.0), X),
+    "relu apart": (("dying ReLU",), lambda: network(3, "relu", "he_normal", bias=-30.0, apart=True), X),
+    "tanh, weights of 5": (("saturated",), lambda: network(5, "tanh", normal(5.0)), X),
+    "selu, He": (("not self-normalizing",), lambda: network(5, "selu", "he_normal"), X),
+    "selu, unscaled": (("not self-normalizing",), lambda: network(5, "selu", "lecun_normal"), 50 * X),
+    "selu, shifted": (("not self-normalizing",), lambda: network(5, "selu", "lecun_normal"), X + 5),
+}  # fmt: skip
+
+HEALTHY = {
+    "ELU and He": lambda depth: network(depth, "elu", "he_normal"),
+    "ReLU and He": lambda depth: network(depth, "relu", "he_normal"),
+    "SELU and LeCun": lambda depth: network(depth, "selu", "lecun_normal"),
+    "batch-normalized ReLU": lambda depth: network(depth, "relu", "he_normal", norm=True),
+    "batch-normalized tanh": lambda depth: network(depth, "tanh", "glorot_uniform", norm=True),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found(name):
+    expected, build, x = FAULTS[name]
+    for seed in range(3):
+        keras.utils.set_random_seed(seed)
+        model = build()
+        findings = kr.diagnose(model, x, Y).findings
+        assert {finding.name for finding in findings} >= set(expected)
+        for finding in findings:
+            assert finding.layer in [layer.name for layer in model.layers]
+            assert any(character.isdigit() for character in finding.evidence)
+            assert "=" in finding.advice or "(" in finding.advice
+
+
+@pytest.mark.parametrize("depth", [2, 10, 50])
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_network_is_not_accused(name, depth):
+    for seed in range({2: 10, 10: 3, 50: 1}[depth]):  # ten of each in benchmarks/diagnosis.py
+        keras.utils.set_random_seed(seed)
+        assert kr.diagnose(HEALTHY[name](depth), X, Y).findings == ()
+
+
+def test_trained_networks_are_not_accused():
+    data = kr.load_dataset("digits", seed=0)
+    for build in (kr.build_default_dnn, kr.build_self_normalizing_dnn):
+        model = build(data.input_shape, data.n_outputs, data.task, adapt_to=data.adapt_to, seed=1)
+        kr.fit(model, data.x_train, data.y_train, epochs=10, max_learning_rate=0.03, verbose=0)
+        diagnosis = kr.diagnose(model, data.x_train, data.y_train)
+        assert diagnosis.findings == (), diagnosis
+
+
+def test_the_statistics_are_those_of_the_step():
+    """By NumPy, of a layer with its activation in it and one with it apart."""
+    model = keras.Sequential(
+        [
+            keras.Input((20,)),
+            layers.Dense(7, "relu", name="first"),
+            layers.Dense(5, name="second"),
+            layers.Activation("tanh"),
+            layers.Dense(1, name="last"),
+        ]
+    )
+    model.compile(kr.optimizers.SGD(0.1, clipnorm=0.01), "mse")
+    (w1, b1, w2, b2, w3, b3) = (w.astype("float64") for w in model.get_weights())
+    a1 = np.maximum(X @ w1 + b1, 0)
+    a2 = np.tanh(a1 @ w2 + b2)
+    error = 2 * (a2 @ w3 + b3 - Y) / len(X)
+    signal2 = error @ w3.T
+    signal1 = (signal2 * (1 - a2**2)) @ w2.T
+    gradient2 = a1.T @ (signal2 * (1 - a2**2))
+    clipped = gradient2 * min(1, 0.01 / np.linalg.norm(gradient2))
+    diagnosis = kr.diagnose(model, X, Y)
+    assert [layer.name for layer in diagnosis.layers] == ["first", "second", "last"]
+    assert [layer.activation for layer in diagnosis.layers] == ["relu", "tanh", "linear"]
+    assert diagnosis.loss == pytest.approx(np.mean((a2 @ w3 + b3 - Y) ** 2), rel=1e-4)
+    expected = {
+        "activation_mean": (a1.mean(), a2.mean()),
+        "activation_std": (a1.std(), a2.std()),
+        "dead": ((a1.max(axis=0) == 0).mean(), 0),
+        "saturated": (0, (np.abs(a2) > np.sqrt(0.99)).mean()),
+        "signal_norm": (np.sqrt((signal1**2).mean()), np.sqrt((signal2**2).mean())),
+        "gradient_norm": (None, np.linalg.norm(gradient2)),
+        "update_ratio": (None, 0.1 * np.linalg.norm(clipped) / np.linalg.norm(w2)),
+    }
+    for name, values in expected.items():
+        for row, value in enumerate(values):
+            if value is not None:
+                found = diagnosis.statistics[row, COLUMN[name]]
+                assert found == pytest.approx(value, rel=1e-3, abs=1e-6), name
+
+
+def test_the_model_stays_as_it_was():
+    model = kr.build_default_dnn(20, dropout=0.2, normalization="batch", adapt_to=X, seed=1)
+    before = [np.array(v) for v in (*model.variables, *model.optimizer.variables)]
+    kr.diagnose(model, X, Y)
+    after = [*model.variables, *model.optimizer.variables]
+    for ours, theirs in zip(before, after, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert "apply" not in vars(model.optimizer)
+    assert all("call" not in vars(layer) for layer in model._flatten_layers())
+
+
+def nested():
+    inner = keras.Sequential([keras.Input((8,)), layers.Dense(6, "relu", name="inside")])
+    x = keras.Input((20,))
+    left = inner(layers.Dense(8, name="before")(x))
+    right = layers.LeakyReLU()(layers.Dense(6, name="beside")(x))
+    return keras.Model(x, layers.Dense(1, name="after")(left + right))
+
+
+def wrapped():
+    x = keras.Input((20,))
+    hidden = kr.layers.MaxNorm(layers.Dense(6, "tanh", name="bounded"))(x)
+    return keras.Model(x, layers.Dense(1, name="after")(hidden))
+
+
+def convolutional():
+    x = keras.Input((20,))
+    hidden = layers.Conv1D(4, 3, name="wide")(layers.Reshape((20, 1))(x))
+    hidden = layers.ReLU()(layers.BatchNormalization()(hidden))
+    return keras.Model(x, layers.Dense(1, name="after")(layers.Flatten()(hidden)))
+
+
+class Own(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.out = layers.Dense(4, "elu", name="hidden"), layers.Dense(1, name="after")
+
+    def call(self, x):
+        return self.out(self.hidden(x))
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (nested, {"before": "linear", "inside": "relu", "beside": "leaky_relu", "after": "linear"}),
+        (wrapped, {"bounded": "tanh", "after": "linear"}),
+        (convolutional, {"wide": "relu", "after": "linear"}),
+        (Own, {"hidden": "elu", "after": "linear"}),
+        (
+            lambda: kr.build_default_dnn(20, activation="prelu", hidden_units=(5,)),
+            {"hidden_1": "prelu", "output": "linear"},
+        ),
+    ],
+)
+def test_every_kind_of_model_is_looked_into(build, expected):
+    model = build()
+    model.compile("sgd", "mse")
+    diagnosis = kr.diagnose(model, X, Y)
+    assert {layer.name: layer.activation for layer in diagnosis.layers} == expected
+    assert np.isfinite(diagnosis.statistics).all()
+    assert [layer.hidden for layer in diagnosis.layers][-1] is False
+
+
+def test_layers_that_do_not_train_are_left_out():
+    model = kr.build_default_dnn(20, hidden_units=(5, 5))
+    model.get_layer("hidden_1").trainable = False
+    model.compile("sgd", "mse")
+    assert [layer.name for layer in observed_layers(model)] == ["hidden_2", "output"]
+    assert len(kr.diagnose(model, X, Y).layers) == 2
+
+
+def test_half_precision_does_not_look_like_an_explosion():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = kr.build_default_dnn(20, seed=1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    diagnosis = kr.diagnose(model, X, Y)
+    assert diagnosis.findings == ()
+    reference = kr.diagnose(kr.build_default_dnn(20, seed=1), X, Y)
+    np.testing.assert_allclose(diagnosis.statistics, reference.statistics, rtol=0.05, atol=0.02)
+
+
+def test_a_loss_that_is_not_finite_is_an_explosion():
+    model = network(3, "relu", normal(1e15))
+    [finding] = kr.diagnose(model, X, Y).findings[:1]
+    assert finding.name == "exploding gradients"
+    assert "not finite" in finding.evidence
+
+
+def test_a_dataset_gives_its_first_batch():
+    import tensorflow as tf
+
+    model = kr.build_default_dnn(20, seed=1)
+    dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(len(X))
+    assert kr.diagnose(model, dataset).loss == pytest.approx(
+        kr.diagnose(model, X, Y).loss, rel=1e-5
+    )
+
+
+def test_it_prints_and_plots():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    keras.utils.set_random_seed(1)
+    diagnosis = kr.diagnose(network(12, "sigmoid", normal(0.05)), X, Y)
+    lines = str(diagnosis).splitlines()
+    assert len(lines) == 1 + 13 + 1 + len(diagnosis.findings)
+    assert lines[-1].startswith("- vanishing gradients at dense")
+    above, below = diagnosis.plot().axes
+    np.testing.assert_allclose(
+        below.get_lines()[0].get_ydata(), diagnosis.statistics[:, COLUMN["gradient_norm"]]
+    )
+    assert len(above.get_lines()[0].get_xdata()) == 13
+    pyplot.close("all")
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda: kr.diagnose("x", X, Y), TypeError, "`model` must be a keras.Model"),
+        (lambda: kr.diagnose(keras.Sequential([layers.Dense(1)]), X, Y), ValueError, "compiled"),
+        (lambda: kr.diagnose(network(2, "elu", "he_normal"), X[:, :3], Y), ValueError, "`x`"),
+        (lambda: kr.diagnose(network(2, "elu", "he_normal"), X), ValueError, "`y` must be given"),
+    ],
+)
+def test_bad_arguments_are_refused(make, error, match):
+    with pytest.raises(error, match=match):
+        make()
+
+
+def test_a_model_without_kernels_is_refused():
+    x = keras.Input((20,))
+    model = keras.Model(x, layers.BatchNormalization()(x))
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="must have a layer with a kernel"):
+        kr.diagnose(model, X, X)
