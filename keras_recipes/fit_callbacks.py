@@ -1,6 +1,7 @@
 """The callbacks that `fit` trains with: guard, schedule, early stopping."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -8,8 +9,15 @@ from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_recipes.arrays import Examples
-from keras_recipes.callbacks import EarlyStopping, OneCycle, PerformanceScheduling, Schedule
+from keras_recipes.callbacks import (
+    EarlyStopping,
+    LayerHealth,
+    OneCycle,
+    PerformanceScheduling,
+    Schedule,
+)
 from keras_recipes.callbacks.divergence_guard import DivergenceGuard
+from keras_recipes.callbacks.run_logs import RunLogs
 from keras_recipes.checks import check_choice, check_number
 from keras_recipes.optimizers.following import innermost
 
@@ -73,11 +81,28 @@ def make_callbacks(
     ]
 
 
-def stop_following(callbacks: Sequence[keras.callbacks.Callback]) -> None:
-    """Gives the optimizer back what it was compiled with, after a `fit` that was interrupted too."""
+def restore(callbacks: Sequence[keras.callbacks.Callback]) -> None:
+    """Makes the model what it was compiled as, after a `fit` that was interrupted too."""
     for callback in callbacks:
-        if isinstance(callback, Schedule):
+        if isinstance(callback, Schedule | LayerHealth):
             callback.restore()
+
+
+def run_callbacks(
+    callbacks: Sequence[keras.callbacks.Callback], logs: Path, epoch: int, iteration: int
+) -> list[keras.callbacks.Callback]:
+    """Returns what logs a run, and has the callbacks that have logs of their own write theirs there.
+
+    Args:
+        callbacks: The others.
+        logs: Where the logs of the run are.
+        epoch: The epoch with which training starts or goes on.
+        iteration: The optimizer's step by then.
+    """
+    for callback in callbacks:
+        if isinstance(callback, LayerHealth):
+            callback.log_into(logs / "train")
+    return [RunLogs(logs, epoch, iteration)]
 
 
 def _schedule_callbacks(schedule: str | None, rate: Any) -> list[keras.callbacks.Callback]:

@@ -16,7 +16,6 @@ from keras import ops
 
 from keras_recipes.array_checks import warn_unless_standardized
 from keras_recipes.arrays import Examples, prepare
-from keras_recipes.callbacks.run_logs import RunLogs
 from keras_recipes.callbacks.saved_state import SavedState
 from keras_recipes.checkpoints import load_checkpoint
 from keras_recipes.checks import (
@@ -29,7 +28,7 @@ from keras_recipes.checks import (
     check_text,
 )
 from keras_recipes.epochs import Training, train_from_iterator, train_in_memory
-from keras_recipes.fit_callbacks import check_rate, make_callbacks, stop_following
+from keras_recipes.fit_callbacks import check_rate, make_callbacks, restore, run_callbacks
 from keras_recipes.graph_loops import can_loop
 from keras_recipes.lr_finder import find_learning_rate
 from keras_recipes.run_directory import RunDirectory
@@ -154,13 +153,12 @@ def fit(
             model.optimizer.learning_rate = rate
         history = keras.callbacks.History()
         ordered = make_callbacks(settings, rate, examples, validation is not None, callbacks)
-        stack.callback(stop_following, ordered)
+        stack.callback(restore, ordered)
         ordered.append(history)
         if run is not None:
-            ordered += [
-                RunLogs(run.logs, position["next_epoch"], position["iterations"]),
-                SavedState(run, saved, position, ordered, checkpoint_every, in_memory),
-            ]
+            reached = position["next_epoch"], position["iterations"]
+            ordered += run_callbacks(ordered, run.logs, *reached)
+            ordered.append(SavedState(run, saved, position, ordered, checkpoint_every, in_memory))
         train = train_in_memory if in_memory else train_from_iterator
         train(
             Training(

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_recipes.callbacks.layer_health import PREFIX
 from keras_recipes.checkpoints import not_written, write_atomically
 
 PER_STEP = "_vs_iterations"  # tags that have the step on their axis, not the epoch
@@ -60,9 +61,11 @@ def _prune(path: Path, first_epoch: int, first_iteration: int) -> None:
 
     def stays(record: bytes) -> bool:
         event = tf.compat.v1.Event.FromString(record)
-        per_step = any(value.tag.endswith(PER_STEP) for value in event.summary.value)
-        if per_step:
+        tags = [value.tag for value in event.summary.value]
+        if any(tag.endswith(PER_STEP) for tag in tags):
             return event.step <= first_iteration
+        if any(tag.startswith(PREFIX) for tag in tags):
+            return event.step < first_iteration
         return event.step < first_epoch or not event.summary.value
 
     kept = io.BytesIO()
