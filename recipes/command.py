@@ -29,19 +29,11 @@ class Parser(argparse.ArgumentParser):
 def training_parser(description: str | None) -> argparse.ArgumentParser:
     """Returns a parser of the flags that every training recipe has."""
     parser = Parser(description)
+    add_data_flags(parser)
     parser.add_argument(
-        "--data", default="digits", metavar="NAME|PATH", help="a data set's name, or a CSV or NPZ"
+        "--epochs", type=count, default=20, metavar="N", help="passes over the data"
     )
-    parser.add_argument("--target", metavar="COLUMN", help="the column of a CSV to predict")
-    parser.add_argument(
-        "--task",
-        metavar="TASK",
-        help="regression, binary, multiclass or multilabel, if not inferred",
-    )
-    parser.add_argument(
-        "--epochs", type=_count, default=20, metavar="N", help="passes over the data"
-    )
-    parser.add_argument("--batch-size", type=_count, default=32, metavar="N", help="rows a step")
+    parser.add_argument("--batch-size", type=count, default=32, metavar="N", help="rows a step")
     parser.add_argument(
         "--run-dir",
         type=Path,
@@ -53,7 +45,21 @@ def training_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def _count(text: str) -> int:
+def add_data_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags that name the data."""
+    parser.add_argument(
+        "--data", default="digits", metavar="NAME|PATH", help="a data set's name, or a CSV or NPZ"
+    )
+    parser.add_argument("--target", metavar="COLUMN", help="the column of a CSV to predict")
+    parser.add_argument(
+        "--task",
+        metavar="TASK",
+        help="regression, binary, multiclass or multilabel, if not inferred",
+    )
+
+
+def count(text: str) -> int:
+    """Returns the number that a flag has, at least 1."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"must be an integer in [1, inf). Received: {text!r}")
     return int(text)

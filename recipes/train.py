@@ -18,13 +18,16 @@ from recipes.progress import EpochBar
 
 def train(
     build: Callable[[Dataset], keras.Model], arguments: argparse.Namespace, run_dir: Path
-) -> None:
+) -> tuple[keras.Model, Dataset]:
     """Trains a model on the data that the flags name, and prints the report.
 
     Args:
         build: Makes the compiled model for the data.
         arguments: The flags of `training_parser`.
         run_dir: Where the run is kept.
+
+    Returns:
+        The trained model and the data.
     """
     console = Console()
     data = kr.load_dataset(
@@ -56,6 +59,7 @@ def train(
     if data.feature_names:
         predict = command_line("recipes.predict", "--run-dir", run_dir, "--data", "NEW.csv")
         console.print(f"Predict new rows: {predict}", soft_wrap=True, markup=False)
+    return model, data
 
 
 def _sizes(data: Dataset) -> str:
@@ -80,7 +84,7 @@ def _report(
         ("validation", data.x_val, data.y_val),
         ("test", data.x_test, data.y_test),
     ):
-        table.add_row(f"{part} {name}", _score(model, data, x, y))
+        table.add_row(f"{part} {name}", score(model, data, x, y))
     table.add_row("epochs run", str(len(history.history["loss"])))
     table.add_row("seconds", f"{seconds:.1f}")
     table.add_row("logs", str(run_dir / "logs"))
@@ -89,7 +93,15 @@ def _report(
     return table
 
 
-def _score(model: keras.Model, data: Dataset, x: np.ndarray, y: np.ndarray) -> str:
+def score(model: keras.Model, data: Dataset, x: np.ndarray, y: np.ndarray) -> str:
+    """Returns the accuracy, or the RMSE of each target in its units, as text.
+
+    Args:
+        model: A trained model.
+        data: What it was trained on.
+        x: Inputs.
+        y: Their targets.
+    """
     scores = kr.evaluate(model, x, y)
     if data.task != "regression":
         return f"{next(value for name, value in scores.items() if 'accuracy' in name):.4f}"

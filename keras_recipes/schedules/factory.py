@@ -57,7 +57,7 @@ def _piecewise(
     factors: Sequence[float] | None = None,
 ) -> LearningRateSchedule:
     if boundaries is None:
-        boundaries = (total_steps // 2, total_steps * 3 // 4)
+        boundaries = sorted({total_steps // 2, total_steps * 3 // 4})  # one, of a short training
     hint = "For halves at step 100 pass boundaries=(100,), factors=(1.0, 0.5)."
     boundaries = [
         check_integer("boundaries", boundary, "[0, inf)", hint)

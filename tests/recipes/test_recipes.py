@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import keras_recipes  # noqa: F401 registers what the models are made of
+import keras_recipes
 from recipes import command
 
 ROOT = Path(__file__).parents[2]
@@ -141,6 +141,8 @@ def test_each_run_has_a_directory_of_its_own(tmp_path):
         ("self_normalizing_dnn", ["--data", "wine", "--target", "x"], "`target` must be None"),
         ("default_dnn", ["--task", "binry"], "Did you mean 'binary'"),
         ("default_dnn", ["--nonsense", "1"], "All flags: --help"),
+        ("mc_dropout", ["--dropout", "1"], "--dropout: must be in (0, 1)"),
+        ("diagnose", ["--model", "none.keras"], "--model: must be a file"),
         ("predict", [*PREDICT, "--output", "none/out.csv"], "--output must be a file"),
         ("predict", [*PREDICT, "--output", "runs"], "--output must be a file"),
         ("predict", ["--run-dir", "runs/plain", "--data", "flowers.csv"], "pipeline"),
@@ -167,6 +169,54 @@ def test_what_the_user_can_mend_is_one_line_and_status_2(
     assert line.startswith("error: ")
     assert match in line
     assert sorted(place.rglob("*")) == before
+
+
+def test_mc_dropout_lists_and_draws_what_is_least_certain(tmp_path):
+    result = run(tmp_path, "mc_dropout", "--epochs", 3, "--samples", 20, "--show", 5)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"log loss\s*│\s*[0-9.]+\s*│\s*[0-9.]+", result.stdout)
+    table = result.stdout.partition("Least certain test examples")[2]
+    entropies = [float(found) for found in re.findall(r"│\s*([0-9.]+) │$", table, re.M)]
+    assert len(entropies) == 5
+    assert entropies == sorted(entropies, reverse=True)
+    for name in ("calibration", "least_certain"):
+        assert (tmp_path / "runs" / "mc_dropout-1" / f"{name}.png").stat().st_size > 1000
+
+
+def test_mc_dropout_of_a_regression_fits_the_noise(tmp_path):
+    result = run(tmp_path, "mc_dropout", "--data", "diabetes", "--epochs", 3, "--show", 2)
+    assert result.returncode == 0, result.stderr
+    [alone, with_noise] = re.search(
+        r"targets in the 90% interval │\s*([0-9.]+)% │\s*([0-9.]+)%", result.stdout
+    ).groups()
+    assert float(alone) < float(with_noise)
+
+
+def test_diagnose_tells_of_a_saved_model(trained, tmp_path):
+    place, _ = trained
+    healthy = run(
+        place, "diagnose", "--model", "runs/flowers/model.keras", "--data", "flowers.csv",
+        "--target", "kind", "--seed", 3, "--plot", tmp_path / "layers.png",
+    )  # fmt: skip
+    assert healthy.returncode == 0, healthy.stderr
+    assert "hidden_1" in healthy.stdout
+    assert (tmp_path / "layers.png").stat().st_size > 1000
+    sick = keras_recipes.build_default_dnn(
+        64, 10, "multiclass", activation="sigmoid", hidden_units=(50,) * 10, normalization=None
+    )
+    sick.save(tmp_path / "sick.keras")
+    assert (
+        "vanishing gradients at hidden_1"
+        in run(tmp_path, "diagnose", "--model", "sick.keras").stdout
+    )
+
+
+def test_max_norm_keeps_its_bounds(tmp_path):
+    result = run(tmp_path, "max_norm", "--data", "wine", "--epochs", 2)
+    assert result.returncode == 0, result.stderr
+    rows = re.findall(r"^│\s*([0-9.]+) │\s*([0-9.]+) │", result.stdout, re.M)
+    assert [float(bound) for bound, _ in rows] == [0.5, 1, 2, 4]
+    assert all(float(norm) <= float(bound) + 1e-3 for bound, norm in rows)
 
 
 def test_a_command_ends_with_status_2_and_without_a_traceback(tmp_path):

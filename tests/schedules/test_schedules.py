@@ -196,6 +196,13 @@ def test_make_schedule_by_name(name, options, steps, expected):
     np.testing.assert_allclose(values(schedule, steps), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("total", [1, 2, 3, 4])
+@pytest.mark.parametrize("name", ["constant", "power", "exponential", "piecewise", "1cycle"])
+def test_the_shortest_trainings_have_every_schedule(name, total):
+    rates = values(make_schedule(name, 0.1, total), range(total))
+    assert ((rates > 0) & (rates <= 0.1 + 1e-6)).all()
+
+
 @pytest.mark.parametrize(
     ("name", "options", "error"),
     [
