@@ -67,7 +67,8 @@ def healthy_rows(depths):
 def cost_rows(path, rounds):
     """Seconds of three epochs of MNIST, the first aside, with and without the callback."""
     with np.load(path) as file:
-        x = (file["x_train"].reshape(60000, -1) / 255).astype("float32")
+        images = file["x_train"]
+        x = (images.reshape(len(images), -1) / 255).astype("float32")
         y = file["y_train"].astype("int32")
 
     def seconds(callbacks, in_fit, run_dir=None):

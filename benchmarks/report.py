@@ -1,20 +1,13 @@
 """Where benchmark tables go, and what they say of the machine."""
 
-import datetime
-import importlib.metadata
-import os
-import platform
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from recipes.report import markdown_table, provenance
+
+__all__ = ["device", "markdown_table", "write_result"]
+
 RESULTS = Path(__file__).parent / "results"
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Returns a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def device() -> str:
@@ -33,15 +26,7 @@ def write_result(name: str, title: str, parts: Sequence[str]) -> Path:
         title: Its heading.
         parts: Paragraphs and tables.
     """
-    versions = [
-        f"{package} {importlib.metadata.version(package)}"
-        for package in ("keras", "tensorflow", "scikit-learn", "numpy")
-    ]
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    arguments = (Path(each).name for each in sys.argv[1:])  # files by their names alone
-    command = " ".join(["python -m", f"benchmarks.{name}", *arguments])
-    made = f"`{command}`, {datetime.date.today()}; {machine}; {', '.join(versions)}."
-    page = "\n\n".join([f"# {title}", *parts, made]) + "\n"
+    page = "\n\n".join([f"# {title}", *parts, provenance(f"benchmarks.{name}")]) + "\n"
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.md"
     path.write_text(page)

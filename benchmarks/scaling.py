@@ -65,13 +65,16 @@ class Stored(keras.utils.PyDataset):
 
     def __init__(self, path, rows):
         super().__init__()
-        self._x = np.memmap(path, "float32", "r", shape=(rows, FEATURES))
+        self._path = path
+        self._rows = rows
 
     def __len__(self):
-        return len(self._x) // STREAMED_BATCH
+        return self._rows // STREAMED_BATCH
 
     def __getitem__(self, index):
-        x = np.array(self._x[index * STREAMED_BATCH : (index + 1) * STREAMED_BATCH])
+        count = STREAMED_BATCH * FEATURES  # a memory map would count what it has read
+        x = np.fromfile(self._path, "float32", count, offset=4 * count * index)
+        x = x.reshape(STREAMED_BATCH, FEATURES)
         return x, x[:, 0]
 
 
@@ -121,7 +124,8 @@ def data_size():
     return (
         f"## By size of the data, batch {STREAMED_BATCH}\n\n{markdown_table(header, rows)}\n\n"
         "Streamed is a `PyDataset` over a file of which one batch at a time is read; memory is the "
-        "peak of the process over what it was before `fit`."
+        "peak of the process over what it was before `fit`. Arrays are in memory three times: NumPy's, "
+        "TensorFlow's and the shuffled ones of an epoch."
     )
 
 

@@ -12,8 +12,10 @@ from keras import layers
 from keras_recipes.adaptation import full_precision, standardize
 from keras_recipes.checks import (
     check_choice,
+    check_flag,
     check_instance,
     check_integer,
+    check_number,
     check_sequence,
     check_text,
 )
@@ -93,10 +95,12 @@ class Hidden:
     regularizer: keras.Regularizer | None
     constraint: keras.constraints.Constraint | None
 
-    def __call__(self, x: Any, name: str, units: int, seeds: Seeds) -> Any:
+    def __call__(
+        self, x: Any, name: str, units: int, seeds: Seeds, layer: Callable[..., Any] = layers.Dense
+    ) -> Any:
         norm_first = self.batch_norm and self.batch_norm_position == "before"
         inline = not norm_first and self.activation not in ACTIVATION_LAYERS
-        x = layers.Dense(
+        x = layer(
             units,
             activation=self.activation if inline else None,
             use_bias=not norm_first,  # the shift of batch normalization takes its place
@@ -112,8 +116,8 @@ class Hidden:
         if self.batch_norm and not norm_first:
             x = self._batch_norm(name)(x)
         if self.dropout > 0:
-            kind, layer = DROPOUT_LAYERS[self.alpha_dropout, self.mc_dropout]
-            x = layer(self.dropout, seed=seeds.draw(), name=f"{name}_{kind}")(x)
+            kind, dropout = DROPOUT_LAYERS[self.alpha_dropout, self.mc_dropout]
+            x = dropout(self.dropout, seed=seeds.draw(), name=f"{name}_{kind}")(x)
         return x
 
     def _batch_norm(self, name: str) -> keras.Layer:
@@ -140,14 +144,22 @@ def build_stack(
     name: str,
 ) -> keras.Model:
     """Returns the model, not compiled: input, hidden layers, output."""
-    shape = _check_shape(input_shape)
+    inputs, x = build_features(check_shape(input_shape), adapt_to)
+    return build_head(inputs, x, n_outputs, task, hidden_units, hidden, Seeds(seed), name)
+
+
+def build_head(
+    inputs: Any,
+    x: Any,
+    n_outputs: int,
+    task: str,
+    hidden_units: Sequence[int],
+    hidden: Hidden,
+    seeds: Seeds,
+    name: str,
+) -> keras.Model:
+    """Returns the model of `inputs` that goes on from the flat features `x`, not compiled."""
     n_outputs = _check_outputs(n_outputs, check_choice("task", task, TASKS))
-    seeds = Seeds(seed)
-    x = inputs = keras.Input(shape, name="input")
-    if adapt_to is not None:
-        x = standardize(adapt_to, shape)(x)
-    if len(shape) != 1:
-        x = layers.Flatten(name="flatten")(x)
     for index, units in enumerate(hidden_units, start=1):
         x = hidden(x, f"hidden_{index}", units, seeds)
     output = TASKS[task].activation
@@ -162,7 +174,31 @@ def build_stack(
     return keras.Model(inputs, x, name=check_text("name", name, "a string that is not empty"))
 
 
-def _check_shape(input_shape: Any) -> tuple[int, ...]:
+def build_features(shape: tuple[int, ...], adapt_to: Any) -> tuple[Any, Any]:
+    """Returns a model's input, and the features made of it: standardized if asked, and flat."""
+    x = inputs = keras.Input(shape, name="input")
+    if adapt_to is not None:
+        x = standardize(adapt_to, shape)(x)
+    if len(shape) != 1:
+        x = layers.Flatten(name="flatten")(x)
+    return inputs, x
+
+
+def penalty(l1: float, l2: float) -> keras.Regularizer | None:
+    """Returns the penalty on kernels that is part of the loss, None where both are 0."""
+    l1, l2 = check_number("l1", l1, "[0, inf)"), check_number("l2", l2, "[0, inf)")
+    return keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
+
+
+def split_l1(l1: float, exact_zeros: bool) -> tuple[float, float | None]:
+    """Returns the L1 penalty of the loss, and that of the optimizer's step, one of them none."""
+    l1 = check_number("l1", l1, "[0, inf)")
+    check_flag("exact_zeros", exact_zeros)
+    return (0.0, l1) if exact_zeros and l1 else (l1, None)
+
+
+def check_shape(input_shape: Any) -> tuple[int, ...]:
+    """Returns the shape of one example as a tuple."""
     hint = "Pass the shape of one example, without the batch axis: (8,), or 8."
     shape = [input_shape]
     if not isinstance(input_shape, numbers.Integral):

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from keras import tree
 
-LABELS_LOSS = "sparse_categorical_crossentropy"
+LABELS_LOSSES = ("sparse_categorical_crossentropy", "sparse_perceptron_loss")
+BINARY_LOSSES = ("binary_crossentropy", "perceptron_loss")
 LARGEST_MEAN, LARGEST_DEVIATION = 1.0, 3.0  # of inputs that may pass for standardized
 
 
@@ -98,15 +99,15 @@ def check_targets(model: keras.Model, y: Any, name: str) -> None:
     outputs = getattr(model, "output_shape", None)
     if not isinstance(loss, str) or not isinstance(outputs, tuple) or not isinstance(y, np.ndarray):
         return
-    _check_target_shape(outputs[:-1] if loss == LABELS_LOSS else outputs, y, loss, name)
-    if loss == LABELS_LOSS:
+    _check_target_shape(outputs[:-1] if loss in LABELS_LOSSES else outputs, y, loss, name)
+    if loss in LABELS_LOSSES:
         _check_range(y, outputs[-1] - 1, loss, name)
         if y.dtype.kind == "f" and (y % 1).any():
             raise ValueError(
                 f"{name}`y` must hold whole numbers, the classes. Received: {y[y % 1 != 0][0]}. "
                 'For numbers to predict choose task="regression".'
             )
-    elif loss == "binary_crossentropy":
+    elif loss in BINARY_LOSSES:
         _check_range(y, 1, loss, name)
 
 
@@ -141,7 +142,7 @@ def _check_target_shape(expected: tuple[int | None, ...], y: Any, loss: str, nam
     if _fits(_without_ones(y.shape[1:]), _without_ones(expected[1:])):
         return
     hint = "Pass one target for each output of the model."
-    if loss == LABELS_LOSS and y.ndim == len(expected) + 1:
+    if loss in LABELS_LOSSES and y.ndim == len(expected) + 1:
         hint = "One-hot? Pass y.argmax(axis=-1)."
     raise ValueError(
         f"{name}`y` must have the shape {_written(expected)} for the loss {loss!r}. Received: y of "

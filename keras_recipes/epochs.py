@@ -147,10 +147,11 @@ def _executing_steps(model: keras.Model, given: int | str, steps: int) -> Iterat
     """Has the model take several steps in one call of its compiled function, and then as before."""
     before = model.steps_per_execution
     if given == "auto":
-        # Over several devices Keras 3.15 fails to take more than one.
+        # Over several devices Keras 3.15 fails to take more than one, and PyTorch refuses.
         strategy = getattr(model, "distribute_strategy", None)
         several = strategy is not None and strategy.num_replicas_in_sync > 1
-        given = 1 if several else min(PER_EXECUTION, steps)
+        single = several or keras.config.backend() == "torch"
+        given = 1 if single else min(PER_EXECUTION, steps)
     model.steps_per_execution = given
     model.make_train_function(force=True)
     model.make_test_function(force=True)

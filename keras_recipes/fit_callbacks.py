@@ -1,5 +1,6 @@
 """The callbacks that `fit` trains with: guard, schedule, early stopping."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ from keras.optimizers.schedules import LearningRateSchedule
 from keras_recipes.arrays import Examples
 from keras_recipes.callbacks import (
     EarlyStopping,
-    LayerHealth,
+    MagnitudePruning,
     OneCycle,
     PerformanceScheduling,
     Schedule,
+    StepLog,
 )
 from keras_recipes.callbacks.divergence_guard import DivergenceGuard
 from keras_recipes.callbacks.run_logs import RunLogs
+from keras_recipes.callbacks.step_records import StepRecords
 from keras_recipes.checks import check_choice, check_number
 from keras_recipes.optimizers.following import innermost
 
@@ -76,33 +79,68 @@ def make_callbacks(
     return [
         DivergenceGuard(examples),
         *_schedule_callbacks(settings["schedule"], rate),
-        *_stopping_callbacks(settings, validated),
+        *_stopping_callbacks(settings, validated, _pruned_from(given, examples.steps)),
         *given,
     ]
+
+
+def best_epoch(
+    callbacks: Sequence[keras.callbacks.Callback], history: keras.callbacks.History
+) -> int:
+    """Returns the epoch, from 0, whose weights the model has after a training.
+
+    Args:
+        callbacks: Those of the training.
+        history: Of all its epochs.
+    """
+    for each in callbacks:
+        if isinstance(each, EarlyStopping) and each.best_weights:
+            return int(each.best_epoch)
+    return len(history.epoch) - 1
 
 
 def restore(callbacks: Sequence[keras.callbacks.Callback]) -> None:
     """Makes the model what it was compiled as, after a `fit` that was interrupted too."""
     for callback in callbacks:
-        if isinstance(callback, Schedule | LayerHealth):
+        if isinstance(callback, Schedule | StepRecords | MagnitudePruning):
             callback.restore()
 
 
-def run_callbacks(
-    callbacks: Sequence[keras.callbacks.Callback], logs: Path, epoch: int, iteration: int
+def with_logs(
+    model: keras.Model,
+    callbacks: Sequence[keras.callbacks.Callback],
+    logs: Path,
+    steps: int,
+    epoch: int,
+    iteration: int,
 ) -> list[keras.callbacks.Callback]:
-    """Returns what logs a run, and has the callbacks that have logs of their own write theirs there.
+    """Returns the callbacks of a run: those given and what logs it.
+
+    Those that have logs of their own write them into the run, too.
 
     Args:
+        model: What is trained.
         callbacks: The others.
         logs: Where the logs of the run are.
+        steps: Length of the training.
         epoch: The epoch with which training starts or goes on.
         iteration: The optimizer's step by then.
     """
-    for callback in callbacks:
-        if isinstance(callback, LayerHealth):
+    logged = [*callbacks, RunLogs(logs, epoch, iteration)]
+    if not any(isinstance(each, StepLog) for each in callbacks) and _can_log_steps(model):
+        every = min(100, max(1, steps // 100))  # a short training has a hundred records, too
+        logged.insert(0, StepLog(every))  # before the guard, to have the step that it stops at
+    for callback in logged:
+        if isinstance(callback, StepRecords):
             callback.log_into(logs / "train")
-    return [RunLogs(logs, epoch, iteration)]
+    return logged
+
+
+def _can_log_steps(model: keras.Model) -> bool:
+    several = getattr(model, "distribute_strategy", None)
+    return keras.config.backend() == "tensorflow" and (
+        several is None or several.num_replicas_in_sync == 1
+    )
 
 
 def _schedule_callbacks(schedule: str | None, rate: Any) -> list[keras.callbacks.Callback]:
@@ -111,15 +149,22 @@ def _schedule_callbacks(schedule: str | None, rate: Any) -> list[keras.callbacks
     return [OneCycle(rate) if schedule == "1cycle" else Schedule(schedule, rate)]
 
 
+def _pruned_from(callbacks: Sequence[keras.callbacks.Callback], steps: int) -> int:
+    """The first epoch, from 0, at whose end all pruning is done; before it networks are denser."""
+    ends = [each.end_step for each in callbacks if isinstance(each, MagnitudePruning)]
+    return max([0, *(math.ceil(end / steps) - 1 for end in ends)])
+
+
 def _stopping_callbacks(
-    settings: dict[str, Any], validated: bool
+    settings: dict[str, Any], validated: bool, pruned_from: int
 ) -> list[keras.callbacks.Callback]:
     epochs, patience = settings["epochs"], settings["early_stopping"]
     made: list[keras.callbacks.Callback] = []
     if validated:
         # Without a patience it still finds the best epoch's weights.
         peak = int(epochs * 0.45) if settings["schedule"] == "1cycle" else 0
-        made.append(EarlyStopping(patience or epochs, start_from_epoch=peak))
+        first = max(peak, pruned_from)
+        made.append(EarlyStopping(patience or epochs, start_from_epoch=first))
     if settings["schedule"] == "performance":
         monitor = "val_loss" if validated else "loss"
         made.append(PerformanceScheduling(monitor=monitor))

@@ -15,7 +15,7 @@ from keras_recipes.arrays import Examples
 from keras_recipes.model_state import build_from
 
 LARGEST = 8 * 2**30  # bytes of arrays that are copied into tensors; more goes through an iterator
-COMPILED_FROM = 3000  # steps: XLA saves half a millisecond a small step, to compile takes a second
+LONG = 3000  # steps: XLA saves half a millisecond a small step, to trace or compile takes a second
 
 
 def can_loop(model: keras.Model, *examples: Examples | None) -> bool:
@@ -43,7 +43,8 @@ class TrainingLoop:
     Args:
         model: A compiled model that `can_loop`.
         examples: Arrays to train on.
-        total_steps: Length of the training, which says whether XLA pays.
+        total_steps: Length of the training, which says whether it pays to trace the last, smaller
+            batch of an epoch apart, and to compile the others by XLA.
     """
 
     def __init__(self, model: keras.Model, examples: Examples, total_steps: int) -> None:
@@ -52,7 +53,8 @@ class TrainingLoop:
         self._whole, self._rest = divmod(examples.count, examples.batch_size)
         build_from(model, tree.map_structure(lambda each: each[:1], self._data))
         self._model = model
-        self._compiles = total_steps >= COMPILED_FROM and _xla_pays(model)
+        self._long = total_steps >= LONG
+        self._compiles = self._long and _xla_pays(model)
         steps = (_train, model, examples.batch_size)
         self._whole_batches = _function(*steps, compiled=self._compiles)
         # The smaller batch runs once an epoch: not worth another compilation.
@@ -72,10 +74,12 @@ class TrainingLoop:
         """
         if self._compiles:
             self._compile(order)
-        parts = (
-            (self._whole_batches, first, min(last, self._whole), self._size),
-            (self._last_batch, max(first, self._whole), last, self._rest),
-        )
+        parts: tuple[Any, ...] = ((self._whole_batches, first, last, None),)
+        if self._long:
+            parts = (
+                (self._whole_batches, first, min(last, self._whole), self._size),
+                (self._last_batch, max(first, self._whole), last, self._rest),
+            )
         for function, begin, end, size in parts:
             if begin < end:
                 bounds = ops.convert_to_tensor([begin, end], "int32")
@@ -148,14 +152,18 @@ def _function(steps: Callable[..., Any], *arguments: Any, compiled: bool = False
 
 
 def _train(
-    model: keras.Model, batch_size: int, data: Any, order: Any, bounds: Any, size: int
+    model: keras.Model, batch_size: int, data: Any, order: Any, bounds: Any, size: int | None
 ) -> tuple[Any, Any, dict[str, Any]]:
     import tensorflow as tf
 
     first, last = tf.unstack(bounds)
 
     def step(index: Any, finite: Any) -> Any:
-        rows = tf.ensure_shape(tf.slice(order, [index * batch_size], [size]), [size])
+        begin = index * batch_size
+        if size is None:  # not known before it runs
+            rows = order[begin : begin + batch_size]
+        else:
+            rows = tf.ensure_shape(tf.slice(order, [begin], [size]), [size])
         logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
         return index + 1, tf.math.is_finite(logs["loss"])
 

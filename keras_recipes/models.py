@@ -6,7 +6,14 @@ from typing import Any
 
 import keras
 
-from keras_recipes.architecture import Hidden, build_stack, check_initializer, check_widths
+from keras_recipes.architecture import (
+    Hidden,
+    build_stack,
+    check_initializer,
+    check_widths,
+    penalty,
+    split_l1,
+)
 from keras_recipes.checks import check_choice, check_flag, check_number
 from keras_recipes.compilation import compile_model
 from keras_recipes.guide import (
@@ -36,6 +43,7 @@ def build_default_dnn(
     mc_dropout: bool = False,
     l1: float = 0.0,
     l2: float = 0.0,
+    exact_zeros: bool = False,
     max_norm: float | None = None,
     adapt_to: Any = None,
     optimizer: Any = DEFAULT_SETUP.optimizer,
@@ -69,6 +77,9 @@ def build_default_dnn(
         mc_dropout: Whether dropout stays on at inference, for Monte Carlo predictions.
         l1: L1 penalty on the kernels, >= 0.
         l2: L2 penalty on the kernels, >= 0.
+        exact_zeros: Whether `l1` makes weights exactly zero, by the proximal step of
+            `optimizers.ProximalSGD`, instead of small: for sgd, momentum and nesterov. The penalty
+            is then in the step and not in the loss.
         max_norm: Bound, > 0, on the norm of each hidden unit's incoming weights.
         adapt_to: Inputs, an array or a `tf.data.Dataset`, from which a `Normalization` layer in
             the model learns each feature's mean and variance; None for inputs scaled already.
@@ -98,6 +109,7 @@ def build_default_dnn(
     Reference: Geron, *Hands-On Machine Learning*, 2nd ed. (2019), table 11-3.
     """
     hidden_units = check_widths(hidden_units)
+    l1_in_loss, l1_in_step = _split_l1(l1, exact_zeros)
     hidden = Hidden(
         activation=canonical_activation(activation),
         kernel_initializer=check_initializer(kernel_initializer, initializer_for(activation)),
@@ -109,7 +121,7 @@ def build_default_dnn(
         dropout=check_number("dropout", dropout, "[0, 1)", "For 50% dropout pass dropout=0.5."),
         alpha_dropout=False,
         mc_dropout=_check_mc_dropout(mc_dropout, dropout),
-        regularizer=_regularizer(l1, l2),
+        regularizer=penalty(l1_in_loss, l2),
         constraint=_constraint(max_norm),
     )
     model = build_stack(input_shape, n_outputs, task, hidden_units, hidden, adapt_to, seed, name)
@@ -123,6 +135,7 @@ def build_default_dnn(
         clipvalue=clipvalue,
         clipnorm=clipnorm,
         global_clipnorm=global_clipnorm,
+        l1=l1_in_step,
     )
 
 
@@ -139,6 +152,7 @@ def build_self_normalizing_dnn(
     mc_dropout: bool = False,
     l1: float = 0.0,
     l2: float = 0.0,
+    exact_zeros: bool = False,
     max_norm: float | None = None,
     adapt_to: Any = None,
     optimizer: Any = SELF_NORMALIZING_SETUP.optimizer,
@@ -170,6 +184,9 @@ def build_self_normalizing_dnn(
         mc_dropout: Whether it stays on at inference, for Monte Carlo predictions.
         l1: L1 penalty on the kernels, >= 0.
         l2: L2 penalty on the kernels, >= 0.
+        exact_zeros: Whether `l1` makes weights exactly zero, by the proximal step of
+            `optimizers.ProximalSGD`, instead of small: for sgd, momentum and nesterov. The penalty
+            is then in the step and not in the loss.
         max_norm: Bound, > 0, on the norm of each hidden unit's incoming weights.
         adapt_to: Inputs, an array or a `tf.data.Dataset`, from which a `Normalization` layer in
             the model learns each feature's mean and variance; None for standardized inputs.
@@ -199,6 +216,7 @@ def build_self_normalizing_dnn(
     """
     _check_self_normalizing(activation, kernel_initializer, normalization)
     hidden_units = check_widths(hidden_units)
+    l1_in_loss, l1_in_step = _split_l1(l1, exact_zeros)
     _warn_of_weakened({"l1": l1, "l2": l2, "max_norm": max_norm})
     hidden = Hidden(
         activation="selu",
@@ -211,7 +229,7 @@ def build_self_normalizing_dnn(
         dropout=check_number("dropout", dropout, "[0, 1)", "The paper has 0.05 to 0.1."),
         alpha_dropout=True,
         mc_dropout=_check_mc_dropout(mc_dropout, dropout),
-        regularizer=_regularizer(l1, l2),
+        regularizer=penalty(l1_in_loss, l2),
         constraint=_constraint(max_norm),
     )
     model = build_stack(input_shape, n_outputs, task, hidden_units, hidden, adapt_to, seed, name)
@@ -225,6 +243,7 @@ def build_self_normalizing_dnn(
         clipvalue=clipvalue,
         clipnorm=clipnorm,
         global_clipnorm=global_clipnorm,
+        l1=l1_in_step,
     )
 
 
@@ -244,9 +263,14 @@ def _check_mc_dropout(mc_dropout: bool, dropout: float) -> bool:
     return mc_dropout
 
 
-def _regularizer(l1: float, l2: float) -> keras.Regularizer | None:
-    l1, l2 = check_number("l1", l1, "[0, inf)"), check_number("l2", l2, "[0, inf)")
-    return keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
+def _split_l1(l1: float, exact_zeros: bool) -> tuple[float, float | None]:
+    parts = split_l1(l1, exact_zeros)
+    if exact_zeros and not l1:
+        raise ValueError(
+            "`exact_zeros` must go with an L1 penalty. Received: exact_zeros=True, l1=0. Pass "
+            "l1=1e-4, say."
+        )
+    return parts
 
 
 def _constraint(max_norm: float | None) -> keras.constraints.Constraint | None:

@@ -28,10 +28,17 @@ from keras_recipes.checks import (
     check_text,
 )
 from keras_recipes.epochs import Training, train_from_iterator, train_in_memory
-from keras_recipes.fit_callbacks import check_rate, make_callbacks, restore, run_callbacks
+from keras_recipes.fit_callbacks import (
+    best_epoch,
+    check_rate,
+    make_callbacks,
+    restore,
+    with_logs,
+)
 from keras_recipes.graph_loops import can_loop
-from keras_recipes.lr_finder import find_learning_rate
+from keras_recipes.lr_finder import LearningRateCurve, find_learning_rate
 from keras_recipes.run_directory import RunDirectory
+from keras_recipes.run_report import report_end, report_start
 
 __all__ = ["fit"]
 
@@ -98,7 +105,8 @@ def fit(
         verbose: As for `keras.Model.fit`.
 
     Returns:
-        The `keras.callbacks.History` of all epochs, those before a kill included.
+        The `keras.callbacks.History` of all epochs, those before a kill included. Its `best_epoch`
+        is the one, from 0, whose weights the model has.
 
     Raises:
         TypeError: If an argument is of the wrong kind.
@@ -145,8 +153,14 @@ def fit(
             saved = load_checkpoint(run.checkpoints)
         if seed is not None:
             keras.utils.set_random_seed(seed)
-        position = saved.state if saved else _start(model, settings, examples)
+        curve = None
+        if saved is None and schedule == "1cycle" and settings["max_learning_rate"] is None:
+            curve = _find_learning_rate(model, examples)
+        position = saved.state if saved else _start(settings, curve)
         rate = position["max_learning_rate"]
+        shown = {**settings, "max_learning_rate": rate}
+        if run is not None and saved is None:
+            report_start(run, model, examples, shown, curve)
         if schedule == "performance":
             compiled_rate = float(ops.convert_to_numpy(model.optimizer.learning_rate))
             stack.callback(setattr, model.optimizer, "learning_rate", compiled_rate)
@@ -157,7 +171,8 @@ def fit(
         ordered.append(history)
         if run is not None:
             reached = position["next_epoch"], position["iterations"]
-            ordered += run_callbacks(ordered, run.logs, *reached)
+            steps = epochs * examples.steps
+            ordered[:] = with_logs(model, ordered, run.logs, steps, *reached)
             ordered.append(SavedState(run, saved, position, ordered, checkpoint_every, in_memory))
         train = train_in_memory if in_memory else train_from_iterator
         train(
@@ -174,28 +189,31 @@ def fit(
                 verbose=verbose,
             )
         )
+        history.best_epoch = best_epoch(ordered, history)
         if run is not None:
             run.save_model(model)
+            report_end(run, model, shown, history)
     return history
 
 
-def _start(model: keras.Model, settings: dict[str, Any], examples: Examples) -> dict[str, Any]:
+def _find_learning_rate(model: keras.Model, examples: Examples) -> LearningRateCurve:
+    return find_learning_rate(
+        model,
+        examples.x,
+        examples.y,
+        sample_weight=examples.sample_weight,
+        batch_size=examples.batch_size or 1,
+    )
+
+
+def _start(settings: dict[str, Any], curve: LearningRateCurve | None) -> dict[str, Any]:
     """Where a training begins, as a checkpoint says where one goes on."""
-    rate = settings["max_learning_rate"]
-    if rate is None and settings["schedule"] == "1cycle":
-        rate = find_learning_rate(
-            model,
-            examples.x,
-            examples.y,
-            sample_weight=examples.sample_weight,
-            batch_size=settings["batch_size"],
-        ).suggestion
     return {
         "next_epoch": 0,
         "next_step": 0,
         "iterations": 0,
         "order_seed": np.random.randint(2**31),
-        "max_learning_rate": rate,
+        "max_learning_rate": curve.suggestion if curve else settings["max_learning_rate"],
     }
 
 

@@ -45,6 +45,44 @@ def training_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def report_parser(description: str | None) -> argparse.ArgumentParser:
+    """Returns a parser of the flags that every recipe with a report has."""
+    parser = Parser(description)
+    parser.add_argument(
+        "--run-dir",
+        type=Path,
+        metavar="DIR",
+        help="where the report and its figures go; without it a new directory in runs/",
+    )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="a Markdown page to put the report into, between its lines <!-- measured --> and "
+        "<!-- end -->",
+    )
+    parser.add_argument("--quick", action="store_true", help="less of all, to see that it runs")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first one")
+    return parser
+
+
+def comparison_parser(description: str | None, epochs: int = 20) -> argparse.ArgumentParser:
+    """Returns a parser of the flags that every recipe has that compares trainings.
+
+    Args:
+        description: What the recipe is for.
+        epochs: The default.
+    """
+    parser = report_parser(description)
+    add_data_flags(parser)
+    parser.add_argument(
+        "--epochs", type=count, default=epochs, metavar="N", help="passes over the data"
+    )
+    parser.add_argument("--batch-size", type=count, default=32, metavar="N", help="rows a step")
+    parser.add_argument("--seeds", type=count, default=3, metavar="N", help="trainings of each")
+    return parser
+
+
 def add_data_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the flags that name the data."""
     parser.add_argument(
@@ -82,9 +120,10 @@ def run(main: Callable[[], Any]) -> None:
         sys.exit("Interrupted. The same command with the same --run-dir goes on.")
     except (OSError, ImportError, FloatingPointError) as error:
         _fail(error)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-        if not any(raised_in.is_relative_to(ours) for ours in OURS):
+        command = Path(main.__code__.co_filename).parent
+        if not any(raised_in.is_relative_to(ours) for ours in (*OURS, command)):
             raise  # not a check of ours: the traceback says more than a line
         _fail(error)
 

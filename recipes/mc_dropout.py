@@ -147,9 +147,9 @@ def _draw(
         console.print(f"No figures: {error}")
         return
     pyplot.switch_backend("agg")
-    found.plot()
-    pyplot.savefig(run_dir / "calibration.png")
-    drawn = [run_dir / "calibration.png"]
+    diagram, axes = pyplot.subplots()
+    found.plot(axes)
+    figures = {"calibration": diagram}
     images = _as_images(data.x_test[rows])
     if images is not None:
         columns = min(len(rows), 4)
@@ -166,10 +166,13 @@ def _draw(
         for each, image, row in zip(axes.flat, images, rows, strict=False):
             each.imshow(image, cmap="gray")
             each.set_title(f"{_truth(data, row)}: {_said(prediction, data, row)}", fontsize=9)
-        figure.savefig(run_dir / "least_certain.png")
-        drawn.append(run_dir / "least_certain.png")
+        figures["least_certain"] = figure
+    for name, drawn in figures.items():
+        drawn.savefig(run_dir / f"{name}.png")
+        kr.log_figure(run_dir, f"uncertainty/{name}", drawn)
     pyplot.close("all")
-    console.print(f"Figures: {', '.join(map(str, drawn))}", soft_wrap=True)
+    files = ", ".join(str(run_dir / f"{name}.png") for name in figures)
+    console.print(f"Figures, in TensorBoard too: {files}", soft_wrap=True)
 
 
 def _as_images(x: np.ndarray) -> np.ndarray | None:

@@ -22,11 +22,14 @@ y = x[:, 0] * 2 + np.abs(x[:, 1])
 data = tf.data.Dataset.from_tensor_slices((x, y)).batch(48)
 
 def train(strategy, kind, optimizer):
+    pruning = [kr.callbacks.MagnitudePruning(0.5, 0, 30, every=10)] if optimizer == "nadam" else []
     with strategy.scope():
-        model = kr.build_default_dnn(4, hidden_units=(8,), optimizer=optimizer, seed=1)
+        keywords = {"l1": 0.05, "exact_zeros": True} if optimizer == "nesterov" else {}
+        model = kr.build_default_dnn(4, hidden_units=(8,), optimizer=optimizer, seed=1, **keywords)
     history = kr.fit(
         model, *((data,) if kind == "dataset" else (x, y)), validation_data=data, epochs=4, seed=1,
         batch_size=48, max_learning_rate=0.02, verbose=0, early_stopping=None,
+        callbacks=pruning,
     )
     weights = np.concatenate([np.ravel(weight) for weight in model.get_weights()]).tolist()
     return history.history, weights
@@ -40,7 +43,7 @@ found = kr.find_learning_rate(model, x, y).suggestion
 assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
 results = [
     train(strategy, "dataset", optimizer)
-    for optimizer in ("momentum", "nadam") for strategy in (one, mirrored)
+    for optimizer in ("momentum", "nadam", "nesterov") for strategy in (one, mirrored)
 ]
 print(json.dumps([results, train(mirrored, "arrays", "momentum"), found]))
 """
@@ -55,14 +58,27 @@ def results():
     return json.loads(process.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize(("optimizer", "first"), [("momentum", 0), ("nadam", 2)])
+@pytest.mark.parametrize(("optimizer", "first"), [("momentum", 0), ("nadam", 2), ("nesterov", 4)])
 def test_two_devices_train_as_one_does(results, optimizer, first):
     (one, one_weights), (two, two_weights) = results[0][first : first + 2]
     np.testing.assert_allclose(two_weights, one_weights, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(two["val_loss"], one["val_loss"], rtol=1e-3)
     assert two["learning_rate"] == one["learning_rate"]
+    assert two.get("sparsity") == one.get("sparsity")
     assert two["momentum"] == one["momentum"]
     assert len(set(one["learning_rate"])) == len(set(one["momentum"])) == 4
+
+
+def test_two_devices_prune_as_one_does(results):
+    (one, one_weights), (_, two_weights) = results[0][2:4]
+    assert one["sparsity"][-1] == 0.5
+    assert np.count_nonzero(one_weights) == 20 + 8 + 1  # half of the kernels, the biases
+    np.testing.assert_array_equal(np.equal(one_weights, 0), np.equal(two_weights, 0))
+
+
+def test_exact_zeros_on_two_devices(results):
+    for _, weights in results[0][4:6]:
+        assert 0 < np.count_nonzero(np.array(weights) == 0) < len(weights) - 9
 
 
 def test_arrays_train_on_two_devices(results):

@@ -125,8 +125,10 @@ def test_datasets(data):
 def test_sample_weights_and_a_model_that_is_not_built_yet():
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    plain = kr.find_learning_rate(model, X, Y, steps=20)
-    weighted = kr.find_learning_rate(model, X, Y, sample_weight=np.full(200, 3.0), steps=20)
+    plain = kr.find_learning_rate(model, X, Y, max_rate=1000.0, steps=20)
+    weighted = kr.find_learning_rate(
+        model, X, Y, sample_weight=np.full(200, 3.0), max_rate=1000.0, steps=20
+    )
     assert weighted.losses[0] == pytest.approx(3 * plain.losses[0])
 
 

@@ -144,6 +144,38 @@ def test_penalties_and_bounds():
     assert np.linalg.norm(model.get_layer("output").kernel.numpy(), axis=0).max() > 0.5
 
 
+def test_exact_zeros_are_those_of_the_proximal_step():
+    y = 2 * X[:, 0]
+    keywords = {"hidden_units": (8,), "l1": 0.05, "l2": 0.001, "learning_rate": 0.05, "seed": 1}
+    for exact_zeros in (True, False):
+        model = kr.build_default_dnn(5, **keywords, exact_zeros=exact_zeros)
+        model.fit(X, y, epochs=20, verbose=0)
+        kernels = [model.get_layer(name).kernel.numpy() for name in ("hidden_1", "output")]
+        for kernel in kernels:
+            assert bool((kernel == 0).any()) is exact_zeros
+        in_loss = float(model.get_layer("hidden_1").kernel_regularizer.l1)
+        assert in_loss == pytest.approx(0 if exact_zeros else 0.05)
+        assert kr.evaluate(model, X, y)["root_mean_squared_error"] < 0.3
+    assert (model.get_layer("output").bias.numpy() != 0).all()
+
+
+def test_exact_zeros_keep_a_bound_on_the_norms():
+    model = kr.build_default_dnn(5, l1=0.01, exact_zeros=True, max_norm=0.3, seed=1)
+    model.fit(X, 10 * X[:, 0], epochs=5, verbose=0)
+    for index in (1, 2, 3):
+        kernel = model.get_layer(f"hidden_{index}").kernel.numpy()
+        assert np.linalg.norm(kernel, axis=0).max() <= 0.3 + 1e-6
+        assert (kernel == 0).any()
+
+
+def test_exact_zeros_of_the_self_normalizing_dnn():
+    with pytest.warns(UserWarning, match="l1=0.01 shrinks the weights"):
+        model = kr.build_self_normalizing_dnn(5, l1=0.01, exact_zeros=True, clipnorm=1.0)
+    assert type(model.optimizer) is kr.optimizers.ProximalSGD
+    assert (model.optimizer.l1, model.optimizer.clipnorm) == (0.01, 1.0)
+    assert model.get_layer("hidden_1").kernel_regularizer is None
+
+
 @pytest.mark.parametrize("as_dataset", [False, True])
 def test_adapt_to_learns_mean_and_variance(as_dataset):
     data = X * [1, 10, 100, 0, 1] + [0, 5, 0, 7, 0]
@@ -294,6 +326,18 @@ def test_the_summary_says_what_layers_are(capsys):
         ({"mc_dropout": 1, "dropout": 0.1}, TypeError, "`mc_dropout`"),
         ({"l1": -0.1}, ValueError, "`l1`"),
         ({"l2": np.inf}, ValueError, "`l2`"),
+        ({"exact_zeros": True}, ValueError, "must go with an L1 penalty"),
+        ({"exact_zeros": "yes"}, TypeError, "`exact_zeros` must be True or False"),
+        (
+            {"exact_zeros": True, "l1": 0.1, "optimizer": "nadam"},
+            ValueError,
+            "`l1` must be None for 'nadam', .*exact_zeros=False",
+        ),
+        (
+            {"exact_zeros": True, "l1": 0.1, "optimizer": keras.optimizers.SGD()},
+            ValueError,
+            "`l1` must be None where the optimizer is an object",
+        ),
         ({"max_norm": 0}, ValueError, "`max_norm`"),
         ({"adapt_to": X[:, :4]}, ValueError, r"shape \(n, 5\)"),
         ({"adapt_to": X[:0]}, ValueError, "n > 0"),
@@ -358,6 +402,7 @@ VARIANTS = {
     "batch_norm": {"normalization": "batch", "activation": "leaky_relu"},
     "after": {"normalization": "batch", "batch_norm_position": "after", "activation": "prelu"},
     "rrelu": {"activation": "rrelu", "dropout": 0.1, "l1": 1e-4, "max_norm": 1.0},
+    "exact": {"l1": 1e-3, "exact_zeros": True, "optimizer": "nesterov"},
     "mc": {"dropout": 0.2, "mc_dropout": True, "optimizer": "nadam"},
     "adapted": {"adapt_to": 5 * X, "optimizer": "adamw", "clipnorm": 1.0},
     "scheduled": {

@@ -11,7 +11,18 @@ import pytest
 
 import keras_recipes
 
-MODULES = ("", ".layers", ".schedules", ".optimizers", ".callbacks", ".uncertainty", ".diagnostics")
+MODULES = (
+    "",
+    ".layers",
+    ".schedules",
+    ".optimizers",
+    ".linear",
+    ".scikit_learn",
+    ".callbacks",
+    ".uncertainty",
+    ".diagnostics",
+    ".search_spaces",
+)
 SAVED = (
     keras.Layer,
     keras.constraints.Constraint,

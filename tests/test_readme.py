@@ -80,7 +80,7 @@ def test_the_main_command_trains_on_real_data(place):
 
 
 def test_the_test_command_finds_the_tests(place):
-    assert COMMANDS[1].endswith(".venv/bin/python -m pytest")
+    assert COMMANDS[1].endswith(".venv/bin/python -m pytest -n auto")
     printed = run(COMMANDS[1], ROOT, "--collect-only", "-q", "tests/test_guide.py").stdout
     assert "test_guide" in printed
 

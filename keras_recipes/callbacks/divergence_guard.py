@@ -4,10 +4,9 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops, tree
-from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_recipes.arrays import Examples
-from keras_recipes.optimizers.following import innermost, steps_taken
+from keras_recipes.optimizers.following import innermost, learning_rate_at, steps_taken
 
 LARGE = 100.0  # standardized inputs are a tenth of it at most
 
@@ -42,9 +41,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         )
 
     def _rate(self, step: int) -> float:
-        rate = innermost(self.model.optimizer)._learning_rate
-        if isinstance(rate, LearningRateSchedule):
-            rate = rate(step)
+        rate = learning_rate_at(innermost(self.model.optimizer), step)
         return float(ops.convert_to_numpy(rate))
 
     def _likely_cause(self, step: int, rate: float) -> str:

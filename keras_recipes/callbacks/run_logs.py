@@ -1,23 +1,26 @@
-import contextlib
-import errno
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
+from keras import ops
 
-from keras_recipes.callbacks.layer_health import PREFIX
-from keras_recipes.checkpoints import not_written, write_atomically
+from keras_recipes.board import histogram_value, written
+from keras_recipes.callbacks import layer_health, step_log
+from keras_recipes.checkpoints import write_atomically
 
-PER_STEP = "_vs_iterations"  # tags that have the step on their axis, not the epoch
+BY_STEP = (layer_health.PREFIX, step_log.PREFIX)  # of tags that have the step on their axis
+AFTER_STEP = "_vs_iterations"  # ends those that have the steps taken by then
+OF_THE_MODEL = "keras"  # the tag of its layers, written when training begins
+HISTOGRAMS = 10  # of each weight in a training
 
 
 class RunLogs(keras.callbacks.TensorBoard):
     """Keras's `TensorBoard` for a run that may be killed: no point is lost, none comes twice.
 
     What an epoch logged is in the files before the epoch is in a checkpoint; what they hold of
-    epochs after it goes when training goes on from there.
+    epochs after it goes when training goes on from there. Some ten times in a training there are
+    histograms of the weights, as `weights/LAYER/NAME`.
 
     Args:
         directory: Where the event files are.
@@ -27,32 +30,35 @@ class RunLogs(keras.callbacks.TensorBoard):
 
     def __init__(self, directory: Path, first_epoch: int, first_iteration: int) -> None:
         super().__init__(directory, write_graph=first_iteration == 0)
-        for path in directory.rglob("events.out.tfevents.*"):
+        for path in directory.glob("*/events.out.tfevents.*"):
             _prune(path, first_epoch, first_iteration)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        with self._written():
+        with written(Path(self.log_dir)):
             super().on_epoch_end(epoch, logs)
+            if (epoch + 1) % -(-self.params["epochs"] // HISTOGRAMS) == 0:
+                self._write_histograms(epoch)
             for writer in self._writers.values():
                 writer.flush()
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        with self._written():
+        with written(Path(self.log_dir)):
             super().on_test_end(logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        with self._written():
+        with written(Path(self.log_dir)):
             super().on_train_end(logs)
 
-    @contextlib.contextmanager
-    def _written(self) -> Iterator[None]:
+    def _write_histograms(self, epoch: int) -> None:
         import tensorflow as tf
+        from tensorboard.compat.proto.summary_pb2 import Summary
 
-        try:
-            yield
-        except tf.errors.OpError as error:  # what TensorFlow makes of a full disk
-            reason = error.message.partition("; ")[2].partition("\n")[0]
-            raise not_written(Path(self.log_dir), errno.EIO, reason) from error
+        values = [
+            histogram_value(f"weights/{variable.path}", ops.convert_to_numpy(variable))
+            for variable in self.model.trainable_variables
+        ]
+        with self._train_writer.as_default():
+            tf.summary.experimental.write_raw_pb(Summary(value=values).SerializeToString(), epoch)
 
 
 def _prune(path: Path, first_epoch: int, first_iteration: int) -> None:
@@ -62,11 +68,13 @@ def _prune(path: Path, first_epoch: int, first_iteration: int) -> None:
     def stays(record: bytes) -> bool:
         event = tf.compat.v1.Event.FromString(record)
         tags = [value.tag for value in event.summary.value]
-        if any(tag.endswith(PER_STEP) for tag in tags):
+        if OF_THE_MODEL in tags:
+            return first_iteration > 0
+        if any(tag.endswith(AFTER_STEP) for tag in tags):
             return event.step <= first_iteration
-        if any(tag.startswith(PREFIX) for tag in tags):
+        if any(tag.startswith(BY_STEP) for tag in tags):
             return event.step < first_iteration
-        return event.step < first_epoch or not event.summary.value
+        return event.step < first_epoch or not tags
 
     kept = io.BytesIO()
     writer = RecordWriter(kept)

@@ -91,8 +91,12 @@ class Observation:
 @contextlib.contextmanager
 def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
     """Has an object use `value` for its method; in its dictionary, where Keras tracks nothing."""
+    before = dict(vars(owner))  # another one may have replaced it already
     vars(owner)[name] = value
     try:
         yield
     finally:
-        del vars(owner)[name]
+        if name in before:
+            vars(owner)[name] = before[name]
+        else:
+            del vars(owner)[name]

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 from keras import layers
 
+from keras_recipes.kernels import has_kernel
 from keras_recipes.layer_calls import LayerCall, LayerCalls
 
 # Between a kernel and its activation these may stand.
@@ -55,13 +55,6 @@ def observed_layers(model: keras.Model) -> list[ObservedLayer]:
         ObservedLayer(layer, outputs[layer], _activation_of(outputs[layer]), layer is not found[-1])
         for layer in found
     ]
-
-
-def has_kernel(operation: Any) -> bool:
-    """Whether something is a layer with a kernel of its own."""
-    return isinstance(operation, keras.Layer) and isinstance(
-        getattr(operation, "kernel", None), keras.Variable
-    )
 
 
 def _outputs(calls: list[LayerCall]) -> Iterator[tuple[keras.Layer, keras.Layer]]:

@@ -5,10 +5,11 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_recipes.checks import check_choice
+from keras_recipes.checks import check_choice, check_number
 from keras_recipes.guide import LEARNING_RATES
 from keras_recipes.optimizers.arguments import check_arguments, check_momentum, check_rate
 from keras_recipes.optimizers.momentum import SGD, Adam, AdamW, Nadam, ScheduledMomentum
+from keras_recipes.optimizers.proximal import ProximalSGD
 
 # name -> class, the argument that is its momentum (None: it has none), fixed arguments
 OPTIMIZERS: dict[str, tuple[type, str | None, dict[str, Any]]] = {
@@ -33,6 +34,7 @@ def make_optimizer(
     clipnorm: float | None = None,
     global_clipnorm: float | None = None,
     weight_decay: float | None = None,
+    l1: float | None = None,
 ) -> keras.Optimizer:
     """Returns an optimizer by its name in the book, with its gradients clipped if asked.
 
@@ -47,6 +49,8 @@ def make_optimizer(
         global_clipnorm: Bound, > 0, on the norm of all gradients together. At most one of the three.
         weight_decay: Decoupled weight decay, >= 0, times the learning rate, a step; None for the
             optimizer's own: 0.004 for adamw, else 0.
+        l1: L1 penalty on the kernels, >= 0, by the proximal step of `optimizers.ProximalSGD`, which
+            gives exact zeros; None for none. For sgd, momentum and nesterov.
 
     Raises:
         TypeError: If an argument is of the wrong kind.
@@ -71,6 +75,8 @@ def make_optimizer(
     momentum = _check_momentum(name, momentum)
     if momentum is not None and momentum_argument is not None:
         arguments[momentum_argument] = momentum
+    if l1 is not None:
+        optimizer, arguments["l1"] = ProximalSGD, _check_l1(name, l1)
     return optimizer(**arguments)
 
 
@@ -90,3 +96,14 @@ def _check_momentum(name: str, momentum: Any) -> Any:
             "For a schedule choose adam, nadam or adamw."
         )
     return check_momentum("momentum", momentum)
+
+
+def _check_l1(name: str, l1: float) -> float:
+    if OPTIMIZERS[name][0] is not SGD:
+        able = ", ".join(repr(key) for key, (kind, _, _) in OPTIMIZERS.items() if kind is SGD)
+        raise ValueError(
+            f"`l1` must be None for {name!r}, which scales the step of each weight by itself, so "
+            f"that no proximal step gives exact zeros. Received: l1={l1!r}. Choose one of {able}, "
+            "or put the penalty into the loss: exact_zeros=False in a builder."
+        )
+    return check_number("l1", l1, "[0, inf)", "For no penalty pass None.")

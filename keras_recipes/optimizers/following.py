@@ -25,6 +25,34 @@ def steps_taken(optimizer: Any) -> int:
     return int(ops.convert_to_numpy(innermost(optimizer)._iterations))
 
 
+def learning_rate_at(optimizer: Any, step: Any) -> Any:
+    """The learning rate of an optimizer at a step, a number or a tensor, in a graph too.
+
+    Args:
+        optimizer: A Keras optimizer, not wrapped.
+        step: One that has been taken, as the schedule counts them.
+    """
+    rate = optimizer._learning_rate
+    if isinstance(rate, LearningRateSchedule):
+        return rate(step)
+    return optimizer.learning_rate
+
+
+def momentum_at(optimizer: Any, step: Any) -> Any:
+    """The momentum of an optimizer at a step, for Adam and its kin beta_1; None if it has none.
+
+    Args:
+        optimizer: A Keras optimizer, not wrapped.
+        step: One that has been taken, as the schedule counts them.
+    """
+    momentum = getattr(optimizer, "_momentum", None)
+    if isinstance(momentum, LearningRateSchedule):
+        return momentum(step)
+    if momentum is None:
+        momentum = getattr(optimizer, "momentum", getattr(optimizer, "beta_1", None))
+    return momentum or None
+
+
 def can_follow_momentum(optimizer: Any) -> bool:
     """Whether the momentum of an optimizer can follow a schedule.
 

@@ -1,6 +1,5 @@
 """Monte Carlo dropout: predictions with their uncertainty, from many draws in one pass."""
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -147,7 +146,7 @@ class _Loop:
 
         number = tf.TensorSpec([], tf.int32)
         signature = [tree.map_structure(any_rows, kept), number, number]
-        return tf.function(functools.partial(self._summaries), input_signature=signature)
+        return tf.function(self._summaries, input_signature=signature, autograph=False)
 
     def _summaries(self, kept: list[Any], rows: Any, first: Any) -> list[Any]:
         import tensorflow as tf
@@ -183,9 +182,11 @@ class _Loop:
         ]
 
     def _repeat(self, each: Any) -> Any:
+        import tensorflow as tf
+
         if self._copies == 1:
             return each
-        return ops.tile(each, [self._copies] + [1] * (len(each.shape) - 1))
+        return tf.tile(each, [self._copies] + [1] * (len(each.shape) - 1))
 
     def _split(self, output: Any) -> Any:
         return ops.reshape(output, (self._copies, -1, *ops.shape(output)[1:]))

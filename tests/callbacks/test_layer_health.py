@@ -48,7 +48,7 @@ def test_it_sees_what_diagnose_sees_in_the_steps_of_keras_fit(compiled):
 
 @pytest.mark.parametrize("compiled_from", [1, 10**9])
 def test_it_changes_nothing_in_fit(compiled_from, monkeypatch):
-    monkeypatch.setattr("keras_recipes.graph_loops.COMPILED_FROM", compiled_from)
+    monkeypatch.setattr("keras_recipes.graph_loops.LONG", compiled_from)
     keywords = {"batch_size": 16, "epochs": 4, "max_learning_rate": 0.05, "seed": 1, "verbose": 0}
     plain, watched, health = build(), build(), LayerHealth(every=5)
     kr.fit(plain, X, Y, **keywords)

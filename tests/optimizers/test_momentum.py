@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_recipes.arrays import Examples
-from keras_recipes.graph_loops import COMPILED_FROM, TrainingLoop
+from keras_recipes.graph_loops import LONG, TrainingLoop
 from keras_recipes.optimizers import SGD, Adam, AdamW, Nadam
 from keras_recipes.schedules import OneCycle, OneCycleMomentum
 
@@ -121,7 +121,7 @@ def test_scheduled_momentum_trains_as_replayed(name, steps_per_execution, jit_co
     assert np.abs(replayed(name) - replayed(name, momentum=0.9)).max() > 2e-3
 
 
-@pytest.mark.parametrize("total_steps", [STEPS, COMPILED_FROM])
+@pytest.mark.parametrize("total_steps", [STEPS, LONG])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_scheduled_momentum_trains_as_replayed_in_the_loop_of_fit(name, total_steps):
     np.testing.assert_allclose(trained_in_graph(name, total_steps), replayed(name), atol=2e-5)
@@ -155,7 +155,7 @@ def mixed_precision():
             lambda name: trained_in_graph(name, STEPS, wrap=loss_scaled), id="loop_of_fit"
         ),
         pytest.param(
-            lambda name: trained_in_graph(name, COMPILED_FROM, wrap=loss_scaled),
+            lambda name: trained_in_graph(name, LONG, wrap=loss_scaled),
             id="loop_of_fit_compiled",
         ),
     ],

@@ -12,8 +12,9 @@ RNG = np.random.default_rng(0)
 
 def classes(n=3000, n_classes=4):
     """Probabilities, and labels that are drawn from them: calibrated by construction."""
-    probabilities = RNG.dirichlet(np.ones(n_classes), n).astype("float32")
-    labels = np.array([RNG.choice(n_classes, p=p / p.sum()) for p in probabilities.astype(float)])
+    rng = np.random.default_rng(1)
+    probabilities = rng.dirichlet(np.ones(n_classes), n).astype("float32")
+    labels = np.array([rng.choice(n_classes, p=p / p.sum()) for p in probabilities.astype(float)])
     return of_link(probabilities, "softmax"), labels
 
 
@@ -58,8 +59,9 @@ def test_expected_calibration_error_by_hand():
 
 @pytest.mark.parametrize("shape", [(4000,), (4000, 1), (2000, 2)])
 def test_sigmoids_are_looked_at_each(shape):
-    probabilities = RNG.random(shape if len(shape) > 1 else (*shape, 1)).astype("float32")
-    y = (RNG.random(probabilities.shape) < probabilities).reshape(shape)
+    rng = np.random.default_rng(1)
+    probabilities = rng.random(shape if len(shape) > 1 else (*shape, 1)).astype("float32")
+    y = (rng.random(probabilities.shape) < probabilities).reshape(shape)
     found = calibration(of_link(probabilities, "sigmoid"), y)
     assert found.expected_calibration_error < 0.03
     flat = y.ravel().astype(int), probabilities.ravel()
@@ -68,9 +70,10 @@ def test_sigmoids_are_looked_at_each(shape):
 
 
 def test_noise_of_a_regression_is_found():
-    mean = RNG.normal(size=(20_000, 2))
-    std = RNG.uniform(0.1, 0.5, mean.shape)
-    y = RNG.normal(mean, np.sqrt(std**2 + np.array([0.3, 2.0]) ** 2))
+    rng = np.random.default_rng(1)
+    mean = rng.normal(size=(20_000, 2))
+    std = rng.uniform(0.1, 0.5, mean.shape)
+    y = rng.normal(mean, np.sqrt(std**2 + np.array([0.3, 2.0]) ** 2))
     prediction = of_normal(mean, std)
     found = calibration(prediction, y, validation=(prediction, y))
     np.testing.assert_allclose(found.noise_std, [0.3, 2.0], rtol=0.05)
@@ -87,7 +90,7 @@ def test_noise_of_a_regression_is_found():
 
 def test_there_may_be_no_noise():
     mean, std = np.zeros((5000, 1)), np.full((5000, 1), 2.0)
-    y = RNG.normal(0, 1, 5000)  # less than the draws differ
+    y = np.random.default_rng(1).normal(0, 1, 5000)  # less than the draws differ
     found = calibration(of_normal(mean, std), y, validation=(of_normal(mean, std), y))
     np.testing.assert_allclose(found.noise_std, 0, atol=1e-6)
 

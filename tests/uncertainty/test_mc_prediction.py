@@ -139,7 +139,7 @@ def test_draws_are_distributed_as_keras_has_them(name):
 
 def test_batch_normalization_stays_as_at_inference():
     model = stack(layers.BatchNormalization(), layers.Dropout(0.4))
-    model.layers[1].set_weights(RNG.uniform(0.5, 2, (4, 12)))
+    model.layers[1].set_weights(np.random.default_rng(1).uniform(0.5, 2, (4, 12)))
     same = stack(layers.BatchNormalization(), MCDropout(0.4))
     same.set_weights(model.get_weights())
     many = same(np.repeat(X, DRAWS, axis=0)).numpy()  # at inference, dropout aside
@@ -237,7 +237,7 @@ def test_several_inputs_and_outputs():
     prediction = kr.mc_predict(model, x, 200, seed=1)
     assert prediction.std["kind"].max() > 0.01
     np.testing.assert_allclose(prediction.mean["sum"], model(x)["sum"], rtol=1e-5)
-    np.testing.assert_allclose(prediction.std["sum"], 0, atol=1e-6)
+    np.testing.assert_allclose(prediction.std["sum"], 0, atol=1e-5)
     assert (prediction.entropy["kind"].shape, prediction.entropy["sum"]) == ((ROWS,), None)
 
 

@@ -1,0 +1,177 @@
+"""Texts, figures and numbers that TensorBoard shows beside a run's curves."""
+
+import contextlib
+import errno
+import io
+import os
+import struct
+import time
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_recipes.checkpoints import not_written, write_atomically
+from keras_recipes.checks import check_instance, check_text
+from keras_recipes.extras import import_extra
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["log_figure", "log_text"]
+
+BINS = 30  # of a histogram, as TensorBoard's own have
+
+
+def log_text(run_dir: str | Path, tag: str, text: str) -> None:
+    """Shows a text under TensorBoard's tab "Text" of a run.
+
+    A text that the run has under the same tag is replaced.
+
+    Args:
+        run_dir: Directory of a run of `fit`.
+        tag: Its name in TensorBoard; what is before a slash is its group.
+        text: Markdown.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If one is empty, or `run_dir` has no run.
+        OSError: If the directory cannot be written; what was there stays.
+
+    Example:
+        >>> log_text("runs/first", "notes", "The first one with **batch norm**.")
+    """
+    logs = _logs(run_dir)
+    check_text("tag", tag, "a name, such as 'notes'")
+    check_text("text", text, "a text, in Markdown")
+    write_board(logs, tag, [text_value(tag, text)])
+
+
+def log_figure(run_dir: str | Path, tag: str, figure: "Figure") -> None:
+    """Shows a figure under TensorBoard's tab "Images" of a run.
+
+    A figure that the run has under the same tag is replaced. Needs the extra `plot`.
+
+    Args:
+        run_dir: Directory of a run of `fit`.
+        tag: Its name in TensorBoard; what is before a slash is its group.
+        figure: A matplotlib figure.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If the tag is empty, or `run_dir` has no run.
+        ImportError: If matplotlib is not installed; the message says how to install it.
+        OSError: If the directory cannot be written; what was there stays.
+
+    Example:
+        >>> log_figure("runs/first", "calibration", found.plot().figure)
+    """
+    logs = _logs(run_dir)
+    check_text("tag", tag, "a name, such as 'calibration'")
+    kind = import_extra("matplotlib.figure", "plot").Figure
+    hint = "Axes have theirs as `.figure`."
+    check_instance("figure", figure, kind, "a matplotlib figure", hint)
+    write_board(logs, tag, [figure_value(tag, figure)])
+
+
+def write_board(logs: Path, name: str, values: Sequence[Any]) -> None:
+    """Writes summaries into a file of their own, in place of what it had before.
+
+    Args:
+        logs: The directory that TensorBoard takes for the run.
+        name: Tells the file from others there.
+        values: `Summary.Value`s.
+
+    Raises:
+        OSError: If the file cannot be written; what was there stays.
+    """
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    content, now = io.BytesIO(), time.time()
+    events = [Event(wall_time=now, file_version="brain.Event:2")]
+    events += [Event(wall_time=now, summary=Summary(value=[value])) for value in values]
+    writer = RecordWriter(content)
+    for event in events:
+        writer.write(event.SerializeToString())
+    quoted = urllib.parse.quote(name, safe="")
+    write_atomically(logs / f"events.out.tfevents.board.{quoted}", content.getvalue())
+
+
+def scalar_value(tag: str, number: float) -> Any:
+    """Returns the summary of a number."""
+    from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+
+    return scalar_pb(tag, number).value[0]
+
+
+def text_value(tag: str, text: str) -> Any:
+    """Returns the summary of a text in Markdown."""
+    from tensorboard.plugins.text.summary_v2 import text_pb
+
+    return text_pb(tag, text).value[0]
+
+
+def figure_value(tag: str, figure: "Figure") -> Any:
+    """Returns the summary of a matplotlib figure, as a PNG image."""
+    from tensorboard.plugins.image.metadata import create_summary_metadata
+
+    image = io.BytesIO()
+    figure.savefig(image, format="png")
+    png = image.getvalue()
+    width, height = struct.unpack(">II", png[16:24])  # where each PNG has them
+    parts = np.array([str(width).encode(), str(height).encode(), png], object)
+    return _value(tag, parts, create_summary_metadata(None, None))
+
+
+def histogram_value(tag: str, numbers: np.ndarray) -> Any:
+    """Returns the summary of how numbers are distributed; of those that are finite."""
+    from tensorboard.plugins.histogram.metadata import create_summary_metadata
+
+    finite = numbers[np.isfinite(numbers)].astype("float64")
+    counts, edges = np.histogram(finite, BINS)
+    buckets = np.stack([edges[:-1], edges[1:], counts], axis=1)
+    return _value(tag, buckets, create_summary_metadata(None, None))
+
+
+@contextlib.contextmanager
+def written(directory: Path) -> Iterator[None]:
+    """Says what to do where TensorFlow cannot write event files.
+
+    Args:
+        directory: Where they are.
+
+    Raises:
+        OSError: If they cannot be written.
+    """
+    import tensorflow as tf
+    from tensorflow.python.ops.summary_ops_v2 import _summary_state
+
+    before = _summary_state.writer
+    try:
+        yield
+    except tf.errors.OpError as error:  # what TensorFlow makes of a full disk
+        _summary_state.writer = before  # which it leaves set to the one that failed
+        reason = error.message.partition("; ")[2].partition("\n")[0]
+        raise not_written(directory, errno.EIO, reason) from error
+
+
+def _value(tag: str, array: np.ndarray, metadata: Any) -> Any:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.util.tensor_util import make_tensor_proto
+
+    return Summary.Value(tag=tag, metadata=metadata, tensor=make_tensor_proto(array))
+
+
+def _logs(run_dir: Any) -> Path:
+    check_instance("run_dir", run_dir, (str, os.PathLike), "a path")
+    logs = Path(run_dir) / "logs"
+    if not logs.is_dir():
+        raise ValueError(
+            f"`run_dir` must have a run. Received: run_dir={str(run_dir)!r}, where there is none. "
+            "Call fit with this run_dir first."
+        )
+    return logs

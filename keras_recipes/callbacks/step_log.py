@@ -1,0 +1,167 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_recipes.callbacks.step_records import StepRecords
+from keras_recipes.diagnostics.diagnosis import check_backend
+from keras_recipes.optimizers.following import innermost, learning_rate_at, momentum_at
+
+PREFIX = "step/"  # of its tags; their axis counts steps
+
+
+class StepLog(StepRecords):
+    """Records the loss, the metrics, the rates and the gradients of every so many steps.
+
+    They are those of the step's own batch, not means over the epoch so far, and are computed in the
+    compiled step, so that they hold under `steps_per_execution` and XLA. `keras_recipes.fit` with a
+    `run_dir` has one by itself; to have it record more or fewer steps pass another. TensorFlow only,
+    on one device.
+
+    After the training `steps` has the steps and `values` has, by name, a list of what they had:
+    `"loss"`, each metric, `"learning_rate"`, `"momentum"` where the optimizer has one,
+    `"gradient_norm"`, the norm of all gradients together, and `"clipped_gradient_norm"` where they
+    are clipped. TensorBoard shows them as `step/NAME`. Under gradient accumulation a step is a batch
+    and the norm that of its own gradients.
+
+    Args:
+        every: Steps from one record to the next, at least 1; the first step is recorded.
+        log_dir: Directory for TensorBoard logs; None for those of `keras_recipes.fit` with a
+            `run_dir`, or else for none.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If one is out of range.
+
+    Example:
+        >>> log = StepLog(every=10)
+        >>> history = fit(model, x, y, callbacks=[log])
+        >>> print(log.steps[-1], log.values["gradient_norm"][-1])
+    """
+
+    def __init__(self, every: int = 100, log_dir: str | Path | None = None) -> None:
+        super().__init__(every, log_dir)
+        self.values: dict[str, list[float]] = {}
+        self._undo: list[Callable[[], Any]] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        check_backend("StepLog")
+        self._open()
+        self._batch: tuple[Any, Any, Any, Any] | None = None
+        self._replace(self.model, "compute_loss", self._compute_loss)
+        self._replace(self.model.optimizer, "apply", self._apply)
+        self.model.make_train_function(force=True)
+
+    def restore(self) -> None:
+        """Gives the model its own loss and optimizer back; `keras_recipes.fit` does so at its end.
+
+        After a `keras.Model.fit` that was interrupted it is for the caller to do.
+        """
+        super().restore()
+        if self._undo:
+            for undo in reversed(self._undo):
+                undo()
+            self._undo = []
+            self.model.make_train_function(force=True)
+
+    def _replace(self, owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
+        """Has an object use `wrapper(method, ...)` for its method, without Keras tracking it."""
+        method = getattr(owner, name)
+        vars(owner)[name] = lambda *args, **kwargs: wrapper(method, *args, **kwargs)
+        self._undo.append(lambda: vars(owner).pop(name))
+
+    def _compute_loss(
+        self,
+        compute_loss: Any,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        **training: Any,
+    ) -> Any:
+        loss = compute_loss(x, y, y_pred, sample_weight, **training)
+        self._batch = (loss, y, y_pred, sample_weight)  # of the step that is being traced
+        return loss
+
+    def _apply(self, apply: Any, grads: Any, trainable_variables: Any = None) -> None:
+        import tensorflow as tf
+
+        outer, optimizer = self.model.optimizer, innermost(self.model.optimizer)
+        if not outer.built:
+            outer.build(trainable_variables)
+        step = tf.convert_to_tensor(optimizer._iterations)
+        scale = getattr(outer, "dynamic_scale", optimizer.loss_scale_factor)
+        scale = tf.convert_to_tensor(1.0 if scale is None else scale)
+        apply(grads, trainable_variables)
+        # Mixed precision leaves a step out, and its number to the next, where a gradient overflows.
+        taken = tf.convert_to_tensor(optimizer._iterations) > step
+        self._prepare()
+
+        def record() -> Any:
+            gradients = [tf.cast(each, "float32") / scale for each in grads if each is not None]
+            values = {**self._of_batch(), **self._of_update(step, gradients)}
+            self._record(step, ops.stack([ops.cast(values[n], "float32") for n in self._names]))
+            return step
+
+        tf.cond(taken & (step % self.every == 0), record, lambda: step)
+        self._batch = None
+
+    def _prepare(self) -> None:
+        """Makes, in the first trace, what records need: names, room for them, built metrics."""
+        import tensorflow as tf
+
+        optimizer, metrics = innermost(self.model.optimizer), self.model._compile_metrics
+        names = ["loss"]
+        if metrics is not None and self._batch is not None:
+            if not metrics.built:
+                metrics.build(*self._batch[1:3])
+            names += [name for name, value in metrics.result().items() if value.shape == ()]
+        names.append("learning_rate")
+        if momentum_at(optimizer, 0) is not None:
+            names.append("momentum")
+        names.append("gradient_norm")
+        if _clips(optimizer):
+            names.append("clipped_gradient_norm")
+        if self._tags is None:
+            self._names = names
+            self.values = {name: self.values.get(name, []) for name in names}
+            with tf.init_scope():
+                self._make_room([f"{PREFIX}{name}" for name in names], (len(names),))
+
+    def _of_batch(self) -> dict[str, Any]:
+        """The loss and the metrics of the step's own batch."""
+        if self._batch is None:  # a train_step of the model's own that computes them elsewhere
+            return dict.fromkeys(self._names, np.nan)
+        loss, y, y_pred, sample_weight = self._batch
+        metrics = self.model._compile_metrics
+        if metrics is None:
+            return {"loss": loss}
+        with keras.StatelessScope():  # the means over the epoch stay as they are
+            metrics.reset_state()
+            metrics.update_state(y, y_pred, sample_weight)
+            return {"loss": loss, **metrics.result()}
+
+    def _of_update(self, step: Any, gradients: list[Any]) -> dict[str, Any]:
+        """The rates of a step, and the norms of its gradients."""
+        import tensorflow as tf
+
+        optimizer = innermost(self.model.optimizer)
+        return {
+            "learning_rate": learning_rate_at(optimizer, step),
+            "momentum": momentum_at(optimizer, step),
+            "gradient_norm": tf.linalg.global_norm(gradients),
+            "clipped_gradient_norm": tf.linalg.global_norm(optimizer._clip_gradients(gradients)),
+        }
+
+    def _taken(self, record: np.ndarray) -> None:
+        for name, number in zip(self._names, record, strict=True):
+            self.values[name].append(float(number))
+
+
+def _clips(optimizer: keras.Optimizer) -> bool:
+    """Whether each step's own gradients are clipped: not where they are accumulated before."""
+    limits = (optimizer.clipnorm, optimizer.global_clipnorm, optimizer.clipvalue)
+    return any(limits) and not optimizer.gradient_accumulation_steps

@@ -1,0 +1,152 @@
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_recipes.board import written
+from keras_recipes.checks import check_instance, check_integer
+from keras_recipes.optimizers.following import steps_taken
+
+KEPT = 256  # records that wait in the graph until Python takes them
+
+
+class StepRecords(keras.callbacks.Callback):
+    """Numbers that are recorded inside the compiled step, every so many steps.
+
+    They wait in a variable of the graph until the executions of the compiled function come back to
+    Python, so that no step costs a call. A subclass calls `_open` when training begins and
+    `_make_room` by the time that it traces `_record` into the step; `_taken` tells it of each record.
+
+    Args:
+        every: Steps from one record to the next, at least 1; the first step is recorded.
+        log_dir: Directory for TensorBoard logs; None for those of `keras_recipes.fit` with a
+            `run_dir`, or else for none.
+    """
+
+    def __init__(self, every: int, log_dir: str | Path | None) -> None:
+        super().__init__()
+        self.every = check_integer("every", every, "[1, inf)")
+        if log_dir is not None:
+            check_instance("log_dir", log_dir, (str, os.PathLike), "a path")
+        self.log_dir = log_dir
+        self.steps: list[int] = []
+        self._steps_before = 0
+        self._log_into: str | Path | None = None
+        self._writer: Any = None
+
+    def log_into(self, directory: Path) -> None:
+        """Has the next training logged, where no `log_dir` was given; `keras_recipes.fit` does so.
+
+        Args:
+            directory: Where the event files go.
+        """
+        self._log_into = directory
+
+    def restore(self) -> None:
+        """Makes the model what it was; `keras_recipes.fit` does so at its end.
+
+        After a `keras.Model.fit` that was interrupted it is for the caller to do.
+        """
+        if self._writer is not None:
+            self._writer.close()
+        self._log_into = self._writer = None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._taken_before = steps_taken(self.model.optimizer)
+        self._first_batch: int | None = None
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._first_batch is None:  # not 0 where training goes on inside an epoch
+            self._first_batch = batch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        steps = self._taken_before + batch + 1 - (self._first_batch or 0)
+        if (steps - 1) // self.every > (self._steps_before - 1) // self.every:
+            self._take()
+        self._steps_before = steps
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._take()
+        self.restore()
+
+    def _open(self) -> None:
+        self._tags: Sequence[str] | None = None
+        self._steps_before = 0
+        log_dir = self._log_into if self.log_dir is None else self.log_dir
+        if log_dir is not None:
+            self._writer = _writer(Path(log_dir))
+
+    def _make_room(self, tags: Sequence[str], shape: tuple[int, ...]) -> None:
+        """Makes variables for records of a shape; `tags` are the names of their numbers, flattened."""
+        self._tags = tags
+        self._records = keras.Variable(np.zeros((KEPT, *shape)), trainable=False, dtype="float32")
+        self._at = keras.Variable(np.zeros(KEPT), trainable=False, dtype="int64")
+        self._count = keras.Variable(0, trainable=False, dtype="int32")
+        self._read = 0
+
+    def _record(self, step: Any, record: Any) -> None:
+        """Keeps a record; a part of the graph.
+
+        Args:
+            step: The optimizer's step that the record is of.
+            record: Its numbers, of the shape that there is room for.
+        """
+        slot = self._count % KEPT
+        start = [slot] + [0] * len(record.shape)
+        self._records.assign(ops.slice_update(self._records, start, record[None]))
+        self._at.assign(ops.slice_update(self._at, [slot], ops.cast(step, "int64")[None]))
+        self._count.assign(self._count + 1)
+
+    def _taken(self, record: np.ndarray) -> None:
+        raise NotImplementedError
+
+    def _take(self) -> None:
+        if self._tags is None:  # no step has been traced
+            return
+        count = int(ops.convert_to_numpy(self._count))
+        records, at = ops.convert_to_numpy(self._records), ops.convert_to_numpy(self._at)
+        with self._written():
+            for number in range(max(self._read, count - KEPT), count):
+                record = records[number % KEPT].copy()
+                self.steps.append(int(at[number % KEPT]))
+                self._taken(record)
+                if self._writer is not None:
+                    self._write(self.steps[-1], record)
+            if self._writer is not None:
+                self._writer.flush()
+        self._read = count
+
+    def _write(self, step: int, record: np.ndarray) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        values = [
+            Summary.Value(tag=tag, simple_value=number)
+            for tag, number in zip(self._tags or (), record.ravel(), strict=True)
+        ]
+        event = Event(wall_time=time.time(), step=step, summary=Summary(value=values))
+        self._writer.write(event.SerializeToString())
+
+    @contextlib.contextmanager
+    def _written(self) -> Iterator[None]:
+        log_dir = self._log_into if self.log_dir is None else self.log_dir
+        with written(Path(log_dir or ".")):
+            yield
+
+
+def _writer(directory: Path) -> Any:
+    """Returns what appends to an event file; to `tf.summary` a record takes half a millisecond."""
+    import tensorflow as tf
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    directory.mkdir(parents=True, exist_ok=True)
+    name = f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
+    writer = tf.io.TFRecordWriter(os.fspath(directory / name))
+    writer.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+    return writer

@@ -1,0 +1,191 @@
+"""What a run says of itself in TensorBoard: its settings, diagnosis, learning rates and results."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, tree
+
+from keras_recipes.arrays import Examples
+from keras_recipes.board import figure_value, scalar_value, text_value, write_board
+from keras_recipes.diagnostics import Diagnosis, diagnose
+from keras_recipes.diagnostics.diagnosis import EXAMPLES
+from keras_recipes.diagnostics.findings import as_table
+from keras_recipes.diagnostics.observed_layers import observed_layers
+from keras_recipes.extras import import_extra
+from keras_recipes.graph_loops import can_loop
+from keras_recipes.lr_finder import LearningRateCurve
+from keras_recipes.model_state import build_from
+from keras_recipes.optimizers.following import innermost, momentum_at
+from keras_recipes.run_directory import RunDirectory
+
+RESULT = "result/"  # of the tags of the end, which are the metrics of HParams
+OF_FIT = ("epochs", "batch_size", "schedule", "max_learning_rate", "early_stopping", "seed")
+CLIPPING = ("clipvalue", "clipnorm", "global_clipnorm")
+NONE = "none"
+SHOWN = ("activation", "batch_size", "max_learning_rate", "optimizer", "units")
+DROPOUT = (layers.Dropout, layers.AlphaDropout, layers.GaussianDropout)
+
+
+def report_start(
+    run: RunDirectory,
+    model: keras.Model,
+    examples: Examples,
+    settings: dict[str, Any],
+    curve: LearningRateCurve | None,
+) -> None:
+    """Shows the settings of a run, the diagnosis of its network and how its rate was found.
+
+    Args:
+        run: The run.
+        model: What it is to train; untouched.
+        examples: What it trains on.
+        settings: The arguments of `fit` by name, with the rate that the training begins from.
+        curve: What the search for the learning rate saw; None if there was none.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    if can_loop(model, examples):
+        build_from(model, _some(examples, 1))
+        if observed_layers(model):
+            found = diagnose(model, *_some(examples, EXAMPLES)[:2])
+            text = text_value("diagnosis/before_training", _as_markdown(found))
+            write_board(run.logs, "diagnosis", [text])
+    if curve is not None:
+        write_board(run.logs, "learning_rates", [_of_curve(curve)])
+    write_board(run.logs, "settings", _of_settings(run, model, settings, ["loss"]))
+
+
+def report_end(
+    run: RunDirectory,
+    model: keras.Model,
+    settings: dict[str, Any],
+    history: keras.callbacks.History,
+) -> None:
+    """Shows how a run ended: the metrics of the epoch whose weights the model has.
+
+    Args:
+        run: The run.
+        model: What it trained.
+        settings: As for `report_start`.
+        history: Of all its epochs, with the one that was the best.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    results = {
+        name: float(of_epochs[history.best_epoch])
+        for name, of_epochs in sorted(history.history.items(), reverse=True)  # `val_` first
+        if name not in ("learning_rate", "momentum")
+    }
+    write_board(run.logs, "settings", _of_settings(run, model, settings, list(results)))
+    scalars = [scalar_value(f"{RESULT}{name}", value) for name, value in results.items()]
+    write_board(run.logs, "result", [*scalars, _of_end()])
+
+
+def hyperparameters(model: keras.Model) -> dict[str, Any]:
+    """Returns what tells a model from others, by name: its layers, their activations, its optimizer.
+
+    Args:
+        model: A compiled and built model.
+    """
+    observed = observed_layers(model) if model.built else []
+    hidden = [each for each in observed if each.hidden]
+    inside = model._flatten_layers()
+    rates = [layer.rate for layer in inside if isinstance(layer, DROPOUT)]
+    optimizer = innermost(model.optimizer)
+    limits = {name: getattr(optimizer, name) for name in CLIPPING}
+    return {
+        "model": model.name,
+        "units": "-".join(str(each.layer.kernel.shape[-1]) for each in hidden),
+        "activation": _joined(each.activation for each in hidden),
+        "initializer": _joined(_initializer(each.layer) for each in hidden),
+        "batch_normalization": any(isinstance(each, layers.BatchNormalization) for each in inside),
+        "dropout": float(max(rates, default=0.0)),
+        "parameters": model.count_params() if model.built else 0,
+        "optimizer": type(optimizer).__name__,
+        "momentum": float(momentum_at(optimizer, 0) or 0.0),
+        "clipping": _joined(f"{name} {limit:g}" for name, limit in limits.items() if limit),
+    }
+
+
+def _as_markdown(found: Diagnosis) -> str:
+    table = f"```\n{as_table(found.layers, found.statistics)}\nloss {found.loss:.4g}\n```"
+    findings = [
+        f"- **{each.name}** at `{each.layer}`: {each.evidence}. {each.advice}"
+        for each in found.findings
+    ]
+    return "\n".join([table, "", *(findings or ["Nothing wrong was found."])])
+
+
+def _joined(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names)) or NONE
+
+
+def _initializer(layer: keras.Layer) -> str:
+    made = getattr(layer, "kernel_initializer", None)
+    return NONE if made is None else type(made).__name__
+
+
+def _some(examples: Examples, count: int) -> tuple[Any, ...]:
+    """Up to so many examples, taken at random."""
+    rows = np.random.default_rng(0).permutation(examples.count)[:count]
+    parts = (examples.x, examples.y, examples.sample_weight)
+    return tree.map_structure(
+        lambda each: each[rows], tuple(part for part in parts if part is not None)
+    )
+
+
+def _of_curve(curve: LearningRateCurve) -> Any:
+    try:
+        # Not of pyplot, which would choose a backend for the whole process.
+        figure = import_extra("matplotlib.figure", "plot").Figure(layout="constrained")
+    except ImportError as error:
+        return text_value("learning_rate_finder", str(error))
+    curve.plot(figure.subplots())
+    return figure_value("learning_rate_finder", figure)
+
+
+def _of_settings(
+    run: RunDirectory, model: keras.Model, settings: dict[str, Any], metrics: Sequence[str]
+) -> list[Any]:
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+    from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+
+    shown = {**{name: settings[name] for name in OF_FIT}, **hyperparameters(model)}
+    shown = {name: NONE if value is None else value for name, value in shown.items()}
+    started = run.settings.stat().st_mtime  # written once, when the run began
+    names = [api_pb2.MetricName(tag=f"{RESULT}{name}") for name in metrics]
+    experiment = api_pb2.Experiment(
+        # It shows five, those first that are said to differ.
+        hparam_infos=[api_pb2.HParamInfo(name=name, differs=name in SHOWN) for name in shown],
+        metric_infos=[
+            api_pb2.MetricInfo(name=name, display_name=metric)
+            for name, metric in zip(names, metrics, strict=True)
+        ],
+        time_created_secs=started,
+    )
+    data = plugin_data_pb2.HParamsPluginData(experiment=experiment)
+    return [
+        _of_hparams(metadata.EXPERIMENT_TAG, data),
+        *hparams_pb(shown, "", started).value,  # without a name each run is a row
+    ]
+
+
+def _of_end() -> Any:
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
+    ended = plugin_data_pb2.SessionEndInfo(status=api_pb2.STATUS_SUCCESS, end_time_secs=time.time())
+    data = plugin_data_pb2.HParamsPluginData(session_end_info=ended)
+    return _of_hparams(metadata.SESSION_END_INFO_TAG, data)
+
+
+def _of_hparams(tag: str, data: Any) -> Any:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams import metadata
+
+    about = metadata.create_summary_metadata(data)
+    return Summary.Value(tag=tag, metadata=about, tensor=metadata.NULL_TENSOR)

@@ -1,0 +1,83 @@
+"""The builders as scikit-learn estimators: what `keras.wrappers` calls with the data to fit."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_recipes.checks import check_choice
+from keras_recipes.models import build_default_dnn, build_self_normalizing_dnn
+
+__all__ = ["classifier_for", "regressor_for"]
+
+BUILDERS: dict[str, Callable[..., keras.Model]] = {
+    "default": build_default_dnn,
+    "self-normalizing": build_self_normalizing_dnn,
+}
+
+
+def classifier_for(
+    X: np.ndarray, y: np.ndarray, *, setup: str = "default", **keywords: Any
+) -> keras.Model:
+    """Builds the classifier for data: what `keras.wrappers.SKLearnClassifier` takes as its model.
+
+    The wrapper passes the data when it is fitted. Inputs are standardized in the model, by the data
+    that it is fitted on. It is a plain function, so that the estimator can be copied and pickled.
+
+    Args:
+        X: Inputs, (n, features).
+        y: Targets as the wrapper encodes them, a column of 0 and 1 for each class.
+        setup: `"default"` or `"self-normalizing"`, whose builder makes the model.
+        **keywords: Any keyword of that builder, by the wrapper's `model_kwargs`.
+
+    Returns:
+        A compiled model with a probability for each class.
+
+    Raises:
+        ValueError: If `setup` is unknown.
+
+    Example:
+        >>> from keras.wrappers import SKLearnClassifier
+        >>> network = SKLearnClassifier(classifier_for, model_kwargs={"optimizer": "nadam"})
+        >>> network.fit(x_train, labels, epochs=20)  # doctest: +SKIP
+    """
+    model = _build(X, y.shape[1], "multiclass", setup, keywords)
+    metrics = keywords.get("metrics") or ["accuracy"]
+    model.compile(model.optimizer, "categorical_crossentropy", metrics=metrics)
+    return model
+
+
+def regressor_for(
+    X: np.ndarray, y: np.ndarray, *, setup: str = "default", **keywords: Any
+) -> keras.Model:
+    """Builds the regressor for data: what `keras.wrappers.SKLearnRegressor` takes as its model.
+
+    Put `sklearn.compose.TransformedTargetRegressor` around the wrapper where the targets are not
+    about standardized.
+
+    Args:
+        X: Inputs, (n, features).
+        y: Targets, (n, 1): Keras's wrapper takes one.
+        setup: `"default"` or `"self-normalizing"`, whose builder makes the model.
+        **keywords: Any keyword of that builder, by the wrapper's `model_kwargs`.
+
+    Returns:
+        A compiled model.
+
+    Raises:
+        ValueError: If `setup` is unknown.
+
+    Example:
+        >>> from keras.wrappers import SKLearnRegressor
+        >>> network = SKLearnRegressor(regressor_for)
+        >>> network.fit(x_train, y_train, epochs=20)  # doctest: +SKIP
+    """
+    return _build(X, y.shape[1], "regression", setup, keywords)
+
+
+def _build(
+    X: np.ndarray, n_outputs: int, task: str, setup: str, keywords: dict[str, Any]
+) -> keras.Model:
+    build = BUILDERS[check_choice("setup", setup, BUILDERS)]
+    return build(X.shape[1], n_outputs, task, **{"adapt_to": X, **keywords})

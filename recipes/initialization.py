@@ -1,0 +1,117 @@
+"""How the variance of the signal and of the gradient goes with depth, by initializer and activation."""
+
+import argparse
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+import keras_recipes as kr
+from keras_recipes.diagnostics import Diagnosis
+from recipes.command import count, report_parser, run
+from recipes.report import Report
+
+INITIALIZERS = {"Glorot": "glorot_normal", "He": "he_normal", "LeCun": "lecun_normal"}
+ACTIVATIONS = [name for name in kr.guide.INITIALIZERS if name not in ("softmax",)]
+QUICK = ("tanh", "relu", "selu")
+DRAWN = ("tanh", "relu", "elu", "selu")
+EXAMPLES = 512
+
+
+def main() -> None:
+    parser = report_parser(__doc__)
+    parser.add_argument("--depth", type=count, default=20, metavar="N", help="hidden layers")
+    parser.add_argument("--width", type=count, default=100, metavar="N", help="units of each")
+    arguments = parser.parse_args()
+    if arguments.depth < 3:
+        parser.error(f"argument --depth: must be at least 3. Received: {arguments.depth}")
+    report = Report("initialization", arguments)
+    variances = {}
+    with report.console.status("") as status:
+        for activation in QUICK if arguments.quick else ACTIVATIONS:
+            status.update(activation)
+            for name, initializer in INITIALIZERS.items():
+                found = _diagnose(activation, initializer, arguments)
+                variances[activation, name] = by_depth(found)
+    rows = [_row(activation, variances) for activation in dict.fromkeys(a for a, _ in variances)]
+    header = ["", *(f"{name}: {way}" for name in INITIALIZERS for way in ("signal", "gradient")),
+              "the book's", "measured"]  # fmt: skip
+    report.table(
+        f"What a layer multiplies variance by, {arguments.depth} layers of {arguments.width} units",
+        header, rows,
+    )  # fmt: skip
+    _plot(report, variances)
+    report.close()
+
+
+def _diagnose(activation: str, initializer: str, arguments: argparse.Namespace) -> Diagnosis:
+    rng = np.random.default_rng(arguments.seed)
+    x = rng.normal(size=(EXAMPLES, arguments.width)).astype("float32")
+    y = rng.normal(size=(EXAMPLES, 1)).astype("float32")
+    model = kr.build_default_dnn(
+        arguments.width,
+        hidden_units=(arguments.width,) * arguments.depth,
+        activation=activation,
+        kernel_initializer=initializer,
+        normalization=None,
+        seed=arguments.seed,
+    )
+    return kr.diagnose(model, x, y)
+
+
+def by_depth(diagnosis: Diagnosis) -> np.ndarray:
+    """Returns the variance of the activations and that of their gradient in each hidden layer."""
+    deviations = diagnosis.statistics[:-1, [1, 4]].astype("float64")  # without the output layer
+    return deviations**2
+
+
+def factors(variances: np.ndarray) -> tuple[float, float]:
+    """Returns what a layer multiplies the signal's variance by, and the gradient's going back.
+
+    Over the layers from the second on: before the first one the signal has had no activation.
+    """
+    forward, backward = variances[-1] / variances[1]
+    layers = len(variances) - 2
+    return forward ** (1 / layers), (1 / backward) ** (1 / layers)
+
+
+def _row(activation: str, variances: dict[tuple[str, str], np.ndarray]) -> list[str]:
+    found = {name: factors(variances[activation, name]) for name in INITIALIZERS}
+    least = min(map(_off, found.values()))
+    best = ", ".join(name for name, pair in found.items() if math.isclose(_off(pair), least))
+    book = kr.guide.initializer_for(activation).split("_")[0]
+    names = {"glorot": "Glorot", "he": "He", "lecun": "LeCun"}
+    cells = [f"{factor:.3f}" for pair in found.values() for factor in pair]
+    return [activation, *cells, names[book], best]
+
+
+def _off(pair: Sequence[float]) -> float:
+    """How far both factors are from keeping the variance."""
+    return sum(abs(math.log(factor)) for factor in pair)
+
+
+def _plot(report: Report, variances: dict[tuple[str, str], np.ndarray]) -> None:
+    axes = report.axes(2, len(INITIALIZERS), size=(9, 5))
+    if axes is None:
+        return
+    for column, name in enumerate(INITIALIZERS):
+        for activation in DRAWN:
+            if (activation, name) not in variances:
+                continue
+            forward, backward = variances[activation, name].T
+            depth = range(1, len(forward) + 1)
+            axes[0, column].plot(depth, forward / forward[0], label=activation)
+            axes[1, column].plot(depth, backward / backward[-1], label=activation)
+        axes[0, column].set(title=name)
+        axes[1, column].set(xlabel="layer")
+        for each in axes[:, column]:
+            each.set(yscale="log", ylim=(1e-4, 1e4))
+            each.axhline(1, color="grey", linewidth=0.5)
+    axes[0, 0].set(ylabel="signal, by the first layer's")
+    axes[1, 0].set(ylabel="gradient, by the last layer's")
+    axes[0, 0].legend(fontsize="small")
+    report.figure("variance", axes[0, 0].figure)
+
+
+if __name__ == "__main__":
+    run(main)

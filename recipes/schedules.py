@@ -1,0 +1,39 @@
+"""Train one network with each of the six learning-rate schedules."""
+
+import keras
+
+import keras_recipes as kr
+from recipes.command import comparison_parser, run
+from recipes.comparison import RATES, Comparison, Variant, epochs_run, multiples, of, rate
+
+QUICK = ("1cycle", "exponential")
+SCHEDULES = ("1cycle", "performance", "exponential", "piecewise", "power", "constant")
+
+
+def main() -> None:
+    comparison = Comparison("schedules", comparison_parser(__doc__).parse_args())
+
+    def build(seed: int) -> keras.Model:
+        return kr.build_default_dnn(**comparison.inputs(), seed=seed)
+
+    variants = [Variant(name, build, {"schedule": name}) for name in SCHEDULES]
+    outcomes = comparison.run(variants, QUICK, RATES)
+    comparison.table(
+        "Schedules of the learning rate",
+        outcomes,
+        {
+            f"test {comparison.measure}": of("test"),
+            "test loss": of("test_loss"),
+            "epochs": epochs_run,
+            "rate": rate,
+            "of the suggestion": multiples,
+            "last rate": lambda each: f"{each[0].history['learning_rate'][-1]:.2g}",
+        },
+    )
+    comparison.plot_losses(outcomes)
+    comparison.plot_losses(outcomes, "learning_rate")
+    comparison.report.close()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,177 @@
+"""The recipes that train several networks: what their numbers must say, even of short trainings."""
+
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from keras_recipes import build_default_dnn, load_dataset
+from recipes import cnn, command
+from recipes import report as report_module
+from recipes.comparison import Comparison, Variant, mean_and_deviation, score
+
+
+def column(table, head):
+    return {name: float(row[head]) for name, row in table.items()}
+
+
+def test_each_initializer_keeps_the_variance_of_its_activation(report):
+    [table] = report("initialization", "--depth", 10, figures=["variance"])
+    assert [row["the book's"] for row in table.values()] == ["Glorot", "He", "LeCun"]
+    kept = [
+        (table["relu"], "He"),
+        (table["selu"], "LeCun"),
+    ]
+    for row, name in kept:
+        for way in ("signal", "gradient"):
+            assert float(row[f"{name}: {way}"]) == pytest.approx(1, abs=0.1)
+    # Half of the units are 0, so that half of the variance is lost in each layer.
+    assert float(table["relu"]["LeCun: signal"]) == pytest.approx(0.5, abs=0.05)
+    assert float(table["relu"]["LeCun: gradient"]) == pytest.approx(0.5, abs=0.05)
+    assert "LeCun" in table["selu"]["measured"]
+
+
+def test_activations_that_do_not_saturate_learn_faster(report):
+    [table] = report("activations", figures=["val_loss"])
+    accuracy = column(table, "test accuracy")
+    assert list(accuracy) == ["elu", "relu", "sigmoid"]
+    assert min(accuracy["elu"], accuracy["relu"]) > 0.8 > accuracy["sigmoid"]
+    assert table["elu"]["dead units"] == table["sigmoid"]["dead units"] == "0.0%"
+    assert all(float(row["µs a step"]) > 0 for row in table.values())
+
+
+def test_batch_normalization_of_a_slow_momentum_lags_behind(report):
+    [table] = report("batch_norm")
+    first = column(table, "validation loss after epoch 1")
+    assert 1.3 * first["before, momentum 0.9"] < first["after, momentum 0.999"]
+    assert column(table, "test accuracy")["none"] > 0.8
+
+
+def test_clipping_keeps_a_training_that_would_diverge(report):
+    [table] = report("gradient_clipping")
+    assert table["none"]["test accuracy"] == "diverged 1 of 1 times"
+    clipped = [row for name, row in table.items() if name != "none"]
+    assert all(float(row["test accuracy"]) > 0.3 for row in clipped)
+    norms = column(table, "norm of the first gradient")
+    assert norms["global_clipnorm=10"] == pytest.approx(10)
+    assert max(norms, key=norms.get) == "none"
+    turned = column(table, "turned by, degrees")
+    assert turned["none"] == turned["global_clipnorm=10"] == 0
+    assert turned["clipvalue=0.1"] > 10
+
+
+def test_optimizers_with_momentum_are_faster(report):
+    constant, cycled = report("optimizers")
+    epochs = next(head for head in constant["sgd"] if head.startswith("epochs to"))
+    assert float(constant["nadam"][epochs]) <= float(constant["sgd"][epochs])
+    kept = column(constant, "values kept a weight")
+    assert kept == {"sgd": 0, "nadam": 2}
+    assert min(column(cycled, "test accuracy").values()) > 0.8
+    for row in (*constant.values(), *cycled.values()):
+        assert float(row["of the suggestion"]) in (0.33, 1, 3)
+
+
+def test_schedules_go_as_they_are_called(report):
+    [table] = report("schedules", figures=["val_loss", "learning_rate"])
+    assert min(column(table, "test accuracy").values()) > 0.8
+    rates, last = column(table, "rate"), column(table, "last rate")
+    # At the end of a training of which each half divides it by ten.
+    assert last["exponential"] == pytest.approx(rates["exponential"] / 100, rel=0.1)
+    assert last["1cycle"] < rates["1cycle"] / 100
+
+
+def test_each_training_has_the_best_of_the_rates(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = command.comparison_parser("").parse_args(["--data", "wine", "--seeds", "2"])
+    comparison = Comparison("rates", arguments)
+
+    def build(seed):
+        return build_default_dnn(**comparison.inputs(), hidden_units=(20,), seed=seed)
+
+    variants = [Variant("constant", build, {"schedule": "constant"})]
+    [outcomes] = comparison.run(variants, (), rates=(1e-4, 1, 1e4)).values()
+    suggestions = [each.rate / each.multiple for each in outcomes]
+    assert [each.multiple for each in outcomes] == [1, 1]
+    assert all(0 < suggestion < 10 for suggestion in suggestions)
+    for each in outcomes:
+        assert each.history["learning_rate"][0] == pytest.approx(each.rate)
+        assert each.val_loss == min(each.history["val_loss"])
+
+
+def test_regularization_costs_training_accuracy(report):
+    [table] = report("regularization", "--samples", 10)
+    assert list(table) == ["none", "dropout=0.3", "MC dropout=0.3"]
+    train = column(table, "training accuracy")
+    assert train["dropout=0.3"] < train["none"]
+    assert min(column(table, "test accuracy").values()) > 0.6
+    dropped = (table["dropout=0.3"], table["MC dropout=0.3"])
+    assert dropped[0]["test loss"] != dropped[1]["test loss"]
+
+
+def test_max_norm_keeps_its_bounds(report):
+    [table] = report("max_norm", "--data", "wine")
+    norms = column(table, "largest norm")
+    assert list(norms) == ["none", "0.5", "2"]
+    assert norms["0.5"] < 0.5 + 1e-3 < norms["none"]
+    assert norms["2"] < 2 + 1e-3
+
+
+def test_the_exercise_goes_through_its_steps(report):
+    [table] = report("book_exercise", "--data", "digits", "--samples", 5, "--batch-size", 64)
+    assert list(table) == ["ELU, He, Nadam", "SELU, alpha dropout", "SELU, MC alpha dropout"]
+    assert min(column(table, "test accuracy").values()) > 0.8
+
+
+def test_convolutions_and_dense_layers_on_the_same_images(report):
+    [table] = report("cnn", figures=["val_loss"])
+    assert list(table) == ["dense", "convolutional, narrow", "convolutional, batch norm"]
+    assert min(column(table, "test accuracy").values()) > 0.7
+    filters = {"convolutional, narrow": (8, 16), "convolutional, batch norm": (32, 64)}
+    for name, (one, two) in filters.items():
+        kernels = 9 * one + 9 * one * two + 4 * two * 100 + 100 * 10
+        others = 10 + (one + two + 100) * (2 if "norm" in name else 1)  # scales and offsets
+        assert int(table[name]["parameters"]) == kernels + others
+    assert int(table["dense"]["parameters"]) == 65 * 100 + 2 * 101 * 100 + 101 * 10
+    assert all(float(row["µs a step"]) > 0 for row in table.values())
+
+
+def test_convolutions_on_colour_images_of_a_file(report, tmp_path):
+    y = np.arange(120) % 3
+    x = np.random.default_rng(0).integers(0, 100, (120, 6, 5, 3))
+    x[np.arange(120), :, :, y] += 100  # the brightest channel is the class
+    np.savez(tmp_path / "images.npz", x=x.astype("uint8"), y=y)
+    [table] = report("cnn", "--data", "images.npz", "--blocks", 1)
+    assert column(table, "test accuracy")["convolutional, narrow"] > 0.9
+
+
+def test_convolutions_want_images(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["cnn", "--data", "wine"])
+    with pytest.raises(SystemExit, match="2"), warnings.catch_warnings():
+        command.run(cnn.main)
+    assert "`input_shape` must be that of an image" in capsys.readouterr().err
+
+
+def test_scores_are_in_the_units_of_the_target():
+    data = load_dataset("diabetes")
+    assert score(data, data.y_test[:, np.newaxis], data.y_test) == 0
+    error = score(data, np.zeros((len(data.y_test), 1)), data.y_test)
+    assert error == pytest.approx(np.sqrt(np.mean(data.y_test**2)) * data.target_scale)
+    digits = load_dataset("digits")
+    assert score(digits, np.eye(10)[digits.y_test], digits.y_test) == 1
+
+
+def test_a_training_that_diverged_is_told_of():
+    assert mean_and_deviation([1.0, 2.0, 3.0], digits=1) == "2.0 ± 1.0"
+    assert mean_and_deviation([0.5]) == "0.5000"
+    assert mean_and_deviation([0.5, float("nan")]) == "diverged 1 of 2 times"
+
+
+def test_a_page_without_a_place_for_the_report(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# By hand\n")
+    with pytest.raises(ValueError, match="must have the lines <!-- measured -->"):
+        report_module.read_page(page)
+    with pytest.raises(FileNotFoundError):
+        report_module.read_page(tmp_path / "none.md")

@@ -1,0 +1,52 @@
+"""The recipes whose arithmetic can be followed by hand."""
+
+
+def test_the_perceptron_rule_is_that_of_scikit_learn(report, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# By hand\n\n<!-- measured -->\nold\n<!-- end -->\n\nConclusion.\n")
+    rule, xor = report("perceptron", "--page", page, figures=["xor"])
+    assert len(rule) == 3
+    for row in rule.values():
+        assert row["accuracy"] == row["scikit-learn's"]
+        assert float(row["largest weight"]) > 0.5
+        assert float(row["largest difference"]) < 1e-4
+    assert rule["iris: setosa by its petals"]["accuracy"] == "1.0000"
+    right = xor["right"]
+    assert int(right["one layer"][0]) < 4
+    assert right["two layers by hand"] == right["two layers, trained"] == "4 of 4"
+    check_page(page)
+
+
+def check_page(page):
+    text = page.read_text()
+    assert text.startswith("# By hand\n\n<!-- measured -->\n\n**The perceptron rule")
+    assert text.endswith("\n<!-- end -->\n\nConclusion.\n")
+    assert "old" not in text
+    assert "`python -m recipes.perceptron --quick`" in text
+    assert "![xor](figures/perceptron-xor.png)" in text
+    assert (page.parent / "figures" / "perceptron-xor.png").is_file()
+
+
+def test_backpropagation_by_hand_is_that_of_keras(report):
+    forward, signals, gradients = report("backprop_by_hand")
+    assert set(forward) == {"z1", "a1", "z2", "loss"}
+    assert set(signals) == {"dz2", "da1", "dz1"}
+    assert set(gradients) == {"dW1", "db1", "dW2", "db2"}
+    rows = [*forward.values(), *gradients.values()]
+    differences = [float(row["from Keras's"]) for row in rows if row["from Keras's"]]
+    assert len(differences) == 7
+    assert max(differences) < 1e-6
+
+
+def test_gradient_descent_comes_to_the_normal_equation_unless_its_rate_is_too_high(report):
+    batches, rates, times = report("gradient_descent", figures=["paths"])
+    assert [row["steps"] for row in batches.values()] == ["20", "100", "2000", "1"]
+    assert float(batches["mini-batch"]["from the optimum"]) < 0.3
+    assert float(batches["stochastic"]["from the optimum"]) < 1
+    solved = batches["normal equation"]
+    assert abs(float(solved["intercept"]) - 4) < 0.5
+    assert abs(float(solved["slope"]) - 3) < 0.5
+    apart = {name: float(row["from the optimum"]) for name, row in rates.items()}
+    assert apart["well chosen"] < apart["too low"] < 5 < apart["too high"]
+    for row in times.values():
+        assert abs(float(row["RMSE"]) - 1) < 0.1

@@ -1,0 +1,108 @@
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from matplotlib.figure import Figure
+
+import keras_recipes as kr
+from keras_recipes.board import histogram_value, scalar_value, write_board, written
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    (tmp_path / "logs").mkdir()
+    return tmp_path
+
+
+def logged(run_dir):
+    """(tag, plugin, array) of all summaries."""
+    return [
+        (value.tag, value.metadata.plugin_data.plugin_name, tf.make_ndarray(value.tensor))
+        for path in sorted((run_dir / "logs").glob("*tfevents*"))
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    ]
+
+
+def figure(size=(4, 2)):
+    drawn = Figure(figsize=size, dpi=100)
+    drawn.subplots().plot([1, 2])
+    return drawn
+
+
+def test_a_text_is_logged_and_replaced_by_the_next(run_dir):
+    kr.log_text(run_dir, "notes/first", "**one**")
+    kr.log_text(str(run_dir), "notes/first", "two, ü")
+    kr.log_text(run_dir, "notes-first", "three")  # another tag
+    found = {tag: (plugin, array.item().decode()) for tag, plugin, array in logged(run_dir)}
+    assert found == {"notes/first": ("text", "two, ü"), "notes-first": ("text", "three")}
+    assert len(logged(run_dir)) == 2
+
+
+def test_a_figure_is_logged_as_the_image_that_it_is(run_dir):
+    kr.log_figure(run_dir, "calibration", figure((3, 3)))
+    kr.log_figure(run_dir, "calibration", figure())
+    [(tag, plugin, [width, height, png])] = logged(run_dir)
+    assert (tag, plugin, width, height) == ("calibration", "images", b"400", b"200")
+    assert tf.io.decode_png(png).shape[:2] == (200, 400)
+    [length] = struct.unpack(">I", png[8:12])
+    assert struct.unpack(">I", png[16 + length : 20 + length])[0] == zlib.crc32(
+        png[12 : 16 + length]
+    )
+
+
+def test_numbers_and_histograms_have_the_shape_that_tensorboard_reads(run_dir):
+    numbers = np.concatenate([np.random.default_rng(0).normal(size=1000), [np.nan, np.inf]])
+    write_board(run_dir / "logs", "all", [scalar_value("a", 0.5), histogram_value("b", numbers)])
+    [(_, kind, scalar), (_, other_kind, buckets)] = logged(run_dir)
+    assert (kind, scalar, other_kind) == ("scalars", 0.5, "histograms")
+    assert buckets.shape == (30, 3)
+    finite = numbers[:1000]
+    assert buckets[:, 2].sum() == 1000
+    assert (buckets[0, 0], buckets[-1, 1]) == pytest.approx((finite.min(), finite.max()))
+    middle = (finite >= buckets[10, 0]) & (finite < buckets[10, 1])
+    assert buckets[10, 2] == middle.sum()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda run: kr.log_text(3, "a", "b"), TypeError, "`run_dir`"),
+        (lambda run: kr.log_text(run / "none", "a", "b"), ValueError, "Call fit with"),
+        (lambda run: kr.log_text(run, "", "b"), ValueError, "`tag`"),
+        (lambda run: kr.log_text(run, "a", ""), ValueError, "`text`"),
+        (lambda run: kr.log_text(run, "a", 3), TypeError, "`text`"),
+        (lambda run: kr.log_figure(run, 3, figure()), TypeError, "`tag`"),
+        (lambda run: kr.log_figure(run, "a", figure().axes[0]), TypeError, r"`\.figure`"),
+        (lambda run: kr.log_figure(run / "none", "a", figure()), ValueError, "Call fit with"),
+    ],
+)
+def test_bad_arguments_are_refused(run_dir, call, error, match):
+    with pytest.raises(error, match=match):
+        call(run_dir)
+    assert not logged(run_dir)
+
+
+def test_without_matplotlib_the_error_says_how_to_install_it(run_dir, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"pip install 'keras-recipes\[plot\]'"):
+        kr.log_figure(run_dir, "a", None)
+
+
+def test_after_an_error_tensorflow_has_no_default_writer_that_fails(tmp_path):
+    broken = tf.summary.create_file_writer(str(tmp_path))
+    broken.flush = no_space
+
+    def write():
+        with written(tmp_path), broken.as_default(step=0):
+            no_space()
+
+    with pytest.raises(OSError, match="could not be written"):
+        write()
+    assert not tf.summary.scalar("loss", 1.0, step=1)
+
+
+def no_space():
+    raise tf.errors.OutOfRangeError(None, None, "Not written; No space left on device")

@@ -1,0 +1,143 @@
+"""TensorBoard, in a browser, shows several runs: curves, HParams, images, text, histograms."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_recipes as kr
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SECONDS = 90  # a page may take, on a machine that is busy
+RUNS = {  # name -> arguments of the builder and of fit
+    "sigmoid": (
+        {"activation": "sigmoid", "hidden_units": (30,) * 8, "normalization": None},
+        {"max_learning_rate": 0.01},
+    ),
+    "elu": ({"dropout": 0.1}, {}),
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Two runs under one root, a network that learns and one that cannot."""
+    root = tmp_path_factory.mktemp("runs")
+    data = kr.load_dataset("digits")
+    for name, (build, training) in RUNS.items():
+        model = kr.build_default_dnn(
+            data.input_shape, data.n_outputs, data.task, adapt_to=data.adapt_to, seed=0, **build
+        )
+        kr.fit(
+            model, data.x_train, data.y_train, validation_data=(data.x_val, data.y_val),
+            epochs=3, run_dir=root / name, seed=0, verbose=0,
+            callbacks=[kr.callbacks.LayerHealth(every=20)], **training,
+        )  # fmt: skip
+    prediction = kr.mc_predict(model, data.x_test, n_samples=2)
+    found = kr.uncertainty.calibration(prediction, data.y_test)
+    kr.log_figure(root / "elu", "uncertainty/calibration", found.plot().figure)
+    return root
+
+
+@pytest.fixture(scope="module")
+def board(root):
+    """The address of a TensorBoard on the root."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tensorboard.main", "--logdir", str(root), "--host", "127.0.0.1",
+         "--port", "0"],
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        lines = iter(process.stdout.readline, "")
+        [address] = next(found for line in lines if (found := re.findall(r"http://\S+:\d+/", line)))
+        yield address
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, board, request, tmp_path_factory):
+    """A tab of TensorBoard by name; at the end its screenshot is kept."""
+    pages = []
+
+    def open_tab(name):
+        page = browser.new_page(viewport={"width": 1600, "height": 1300})
+        page.set_default_timeout(SECONDS * 1000)
+        pages.append((name, page))
+        page.goto(f"{board}#{name}")
+        return page
+
+    yield open_tab
+    kept = Path(request.config.getoption("screenshots") or tmp_path_factory.getbasetemp())
+    kept.mkdir(parents=True, exist_ok=True)
+    for name, page in pages:
+        page.screenshot(path=kept / f"tensorboard-{name}.png")
+        page.close()
+
+
+def test_the_scalars_of_all_runs_lie_over_each_other(page):
+    tab = page("timeseries")
+    for tag in ("epoch_accuracy", "epoch_learning_rate"):
+        tab.get_by_text(tag, exact=True).first.wait_for()
+    card = tab.locator("scalar-card").first
+    for run in ("elu/logs/train", "elu/logs/validation", "sigmoid/logs/train"):
+        card.get_by_text(run, exact=True).first.wait_for()
+    assert card.locator("canvas, svg").count() > 0
+
+
+def test_each_step_has_its_cards(page):
+    tab = page("timeseries")
+    tab.locator("tb-filter-input input[placeholder='Filter tags (regex)']").fill("^step")
+    for name in ("loss", "accuracy", "learning_rate", "momentum", "gradient_norm"):
+        tab.locator("scalar-card").get_by_text(f"step/{name}", exact=True).first.wait_for()
+
+
+def test_hparams_have_a_row_for_each_run(page):
+    tab = page("hparams")
+    table = tab.locator("tf-hparams-table-view")
+    for text in ("elu/logs", "sigmoid/logs", "activation", "optimizer", "units", "val_loss"):
+        table.get_by_text(text, exact=True).first.wait_for()
+    table.get_by_text("30-30-30-30-30-30-30-30", exact=True).first.wait_for()
+
+
+def test_the_figures_are_images(page):
+    tab = page("images")
+    for tag in ("learning_rate_finder", "uncertainty"):
+        tab.get_by_text(tag, exact=True).first.wait_for()
+    tab.wait_for_function(
+        """() => {
+          const all = (root) => [...root.querySelectorAll('*')].flatMap(
+            (e) => [e, ...(e.shadowRoot ? all(e.shadowRoot) : [])]);
+          const images = all(document).filter((e) => e.tagName === 'IMG' && e.naturalWidth > 300);
+          return images.length >= 2;
+        }"""
+    )
+
+
+def test_the_diagnosis_is_a_text(page):
+    tab = page("text")
+    tab.get_by_text("Nothing wrong was found.").first.wait_for()
+    tab.get_by_text("vanishing gradients").first.wait_for()
+
+
+def test_the_weights_have_histograms(page):
+    page("histograms").get_by_text("weights/hidden_1/kernel", exact=True).first.wait_for()

@@ -1,0 +1,71 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_recipes as kr
+from keras_recipes.cnn import build_cnn, image_shape, most_blocks
+
+
+def test_blocks_and_shapes():
+    model = build_cnn(
+        (28, 28, 3), 10, "multiclass", filters=(8, 16), normalization="batch", dropout=0.1
+    )
+    assert [layer.name for layer in model.layers if "block_2" in layer.name] == [
+        "block_2", "block_2_batch_norm", "block_2_elu", "block_2_dropout", "block_2_pooling",
+    ]  # fmt: skip
+    assert model.get_layer("block_1_pooling").output.shape == (None, 14, 14, 8)
+    assert model.get_layer("block_2").use_bias is False
+    assert type(model.get_layer("block_1").kernel_initializer).__name__ == "HeNormal"
+    assert model.output_shape == (None, 10)
+
+
+def test_it_is_the_same_for_pixels_in_a_row():
+    images = np.random.default_rng(0).normal(size=(20, 6, 6, 1)).astype("float32")
+    flat, square = (build_cnn(shape, filters=(4,), seed=3) for shape in (36, (6, 6)))
+    np.testing.assert_allclose(
+        kr.predict(flat, images.reshape(20, 36)), kr.predict(square, images[..., 0]), rtol=1e-5
+    )
+
+
+def test_it_learns_digits(tmp_path):
+    data = kr.load_dataset("digits")
+    model = build_cnn(64, 10, "multiclass", filters=(8, 16), adapt_to=data.adapt_to, seed=1)
+    kr.fit(model, data.x_train, data.y_train, epochs=4, max_learning_rate=0.05, seed=1, verbose=0)
+    assert kr.evaluate(model, data.x_test, data.y_test)["accuracy"] > 0.9
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        kr.predict(loaded, data.x_test), kr.predict(model, data.x_test), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_the_same_seed_gives_the_same_weights():
+    one, two = (build_cnn((8, 8, 1), seed=5) for _ in range(2))
+    for ours, theirs in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("shape", "image", "blocks"),
+    [((28, 28, 3), (28, 28, 3), 4), ((9, 30), (9, 30, 1), 3), ((64,), (8, 8, 1), 3)],
+)
+def test_images(shape, image, blocks):
+    assert image_shape(shape) == image
+    assert most_blocks(image) == blocks
+
+
+@pytest.mark.parametrize(
+    ("shape", "keywords", "message"),
+    [
+        (63, {}, "`input_shape` must be that of an image"),
+        ((8, 8, 1), {"filters": (8, 8, 8, 8)}, "1 to 3 blocks"),
+        ((8, 8, 1), {"filters": ()}, "1 to 3 blocks"),
+        ((8, 8, 1), {"kernel_size": 0}, "`kernel_size` must be in"),
+        ((8, 8, 1), {"pooling": "mean"}, "`pooling` must be one of 'max', 'average'"),
+        ((8, 8, 1), {"normalization": "layer"}, "`normalization` must be one of 'batch'"),
+        ((8, 8, 1), {"dropout": 1.0}, "`dropout` must be in"),
+    ],
+)
+def test_errors(shape, keywords, message):
+    with pytest.raises(ValueError, match=message):
+        build_cnn(shape, **keywords)

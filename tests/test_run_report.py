@@ -1,0 +1,144 @@
+"""What a run shows in TensorBoard beside its curves."""
+
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.plugins.hparams import metadata
+
+import keras_recipes as kr
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(160, 6)).astype("float32")
+Y = (X[:, 0] > X[:, 1]).astype("int32")
+
+
+def fit(run_dir, build=None, **keywords):
+    keywords = {"validation_split": 0.2, "epochs": 4, "verbose": 0, "seed": 1, **keywords}
+    build = {"hidden_units": (16, 8), "seed": 1, **(build or {})}
+    model = kr.build_default_dnn(6, 2, "multiclass", **build)
+    return kr.fit(model, X, Y, run_dir=run_dir, **keywords)
+
+
+def logged(run_dir):
+    """The summaries of the run itself, by tag; each comes once."""
+    found = [
+        value
+        for path in (run_dir / "logs").glob("*tfevents*")
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    ]
+    assert len(found) == len({value.tag for value in found})
+    return {value.tag: value for value in found}
+
+
+def settings(run_dir):
+    content = logged(run_dir)[metadata.SESSION_START_INFO_TAG].metadata.plugin_data.content
+    started = metadata.parse_session_start_info_plugin_data(content)
+    return {
+        name: getattr(value, value.WhichOneof("kind")) for name, value in started.hparams.items()
+    }
+
+
+def test_hparams_have_the_settings_of_fit_and_of_the_model(tmp_path):
+    build = {"activation": "selu", "optimizer": "nadam", "clipnorm": 0.5, "dropout": 0.1}
+    fit(tmp_path, build, max_learning_rate=0.01, batch_size=16)
+    assert settings(tmp_path) == {
+        "epochs": 4, "batch_size": 16, "schedule": "1cycle", "max_learning_rate": 0.01,
+        "early_stopping": 10, "seed": 1, "model": "default_dnn", "units": "16-8",
+        "activation": "selu", "initializer": "LecunNormal", "batch_normalization": False,
+        "dropout": pytest.approx(0.1), "parameters": 6 * 16 + 16 + 16 * 8 + 8 + 8 * 2 + 2,
+        "optimizer": "Nadam", "momentum": pytest.approx(0.9), "clipping": "clipnorm 0.5",
+    }  # fmt: skip
+
+
+def test_hparams_have_the_metrics_of_the_epoch_whose_weights_the_model_has(tmp_path):
+    history = fit(tmp_path, epochs=12, max_learning_rate=0.5, schedule="constant").history
+    best = int(np.argmin(history["val_loss"]))
+    assert best < 11  # or else it says little
+    content = logged(tmp_path)[metadata.EXPERIMENT_TAG].metadata.plugin_data.content
+    columns = metadata.parse_experiment_plugin_data(content).metric_infos
+    assert [each.display_name for each in columns] == [
+        "val_loss", "val_accuracy", "loss", "accuracy",
+    ]  # fmt: skip
+    for column in columns:
+        shown = tf.make_ndarray(logged(tmp_path)[column.name.tag].tensor)
+        assert shown == pytest.approx(history[column.display_name][best])
+    assert metadata.SESSION_END_INFO_TAG in logged(tmp_path)
+
+
+def test_the_diagnosis_is_of_the_network_before_training(tmp_path):
+    build = {"hidden_units": (20,) * 10, "activation": "sigmoid", "normalization": None}
+    model = kr.build_default_dnn(6, 2, "multiclass", seed=1, **build)
+    expected = kr.diagnose(model, X[:128], Y[:128])
+    fit(tmp_path, build, max_learning_rate=0.01)
+    text = tf.make_ndarray(logged(tmp_path)["diagnosis/before_training"].tensor).item().decode()
+    assert "- **vanishing gradients** at `hidden_1`: " in text
+    assert f"loss {expected.loss:.4g}" in text
+
+
+@pytest.mark.parametrize("build", [{}, {"dropout": 0.2}])
+def test_it_leaves_the_training_as_it_is(tmp_path, build):
+    logged_run = fit(tmp_path, build, max_learning_rate=0.05).history
+    assert fit(None, build, max_learning_rate=0.05).history == logged_run
+
+
+def test_the_search_for_the_rate_is_a_figure(tmp_path):
+    fit(tmp_path / "searched")
+    [width, height, png] = tf.make_ndarray(
+        logged(tmp_path / "searched")["learning_rate_finder"].tensor
+    )
+    assert tf.io.decode_png(png).shape[:2] == (int(height), int(width))
+    assert 1e-5 < settings(tmp_path / "searched")["max_learning_rate"] < 10
+    fit(tmp_path / "given", max_learning_rate=0.01)
+    assert "learning_rate_finder" not in logged(tmp_path / "given")
+
+
+def test_without_matplotlib_a_text_stands_for_the_figure(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    fit(tmp_path)
+    text = tf.make_ndarray(logged(tmp_path)["learning_rate_finder"].tensor).item().decode()
+    assert "pip install 'keras-recipes[plot]'" in text
+
+
+def test_a_run_that_goes_on_shows_each_thing_once(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path, callbacks=[Stop()], checkpoint_every=1)
+    before = logged(tmp_path)
+    assert metadata.SESSION_END_INFO_TAG not in before
+    rate = settings(tmp_path)["max_learning_rate"]
+    for _ in range(2):  # the second time it has ended already
+        fit(tmp_path)
+        after = logged(tmp_path)
+        assert after["learning_rate_finder"] == before["learning_rate_finder"]
+        assert after["diagnosis/before_training"] == before["diagnosis/before_training"]
+        assert settings(tmp_path)["max_learning_rate"] == rate
+        assert metadata.SESSION_END_INFO_TAG in after
+
+
+class Subclass(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(2, "softmax")
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_models_and_data_of_all_kinds_have_settings(tmp_path, as_dataset):
+    model = Subclass()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    data = (tf.data.Dataset.from_tensor_slices((X, Y)).batch(32),) if as_dataset else (X, Y)
+    kr.fit(model, *data, epochs=2, verbose=0, schedule=None, run_dir=tmp_path)
+    assert settings(tmp_path)["optimizer"] == "SGD"
+    assert settings(tmp_path)["max_learning_rate"] == "none"
+    assert ("diagnosis/before_training" in logged(tmp_path)) is not as_dataset
+    assert "result/accuracy" in logged(tmp_path)

@@ -1,0 +1,204 @@
+"""Searches as commands: from the first trial to the report, and what a kill leaves."""
+
+import functools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from tuner.oracles import read_json
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 300  # that a search may take on a busy machine
+TRIALS = 4
+
+
+@pytest.fixture
+def command(tmp_path):
+    """What runs a small search; more flags may follow."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 3))
+    table = pd.DataFrame(x, columns=["a", "b", "c"]).assign(y=x[:, 0] * 2 + rng.normal(size=120))
+    table.to_csv(tmp_path / "small.csv", index=False)
+    flags = ["--data", "small.csv", "--target", "y", "--max-trials", TRIALS, "--epochs", 1]
+    return [sys.executable, "-m", "tuner.search", "--run-dir", "run", *map(str, flags)]
+
+
+def start(command, directory):
+    return subprocess.Popen(
+        list(map(str, command)), cwd=directory, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"},
+    )  # fmt: skip
+
+
+def end(process):
+    try:
+        return process.communicate(timeout=SECONDS)
+    finally:
+        process.kill()
+
+
+def finish(command, directory):
+    process = start(command, directory)
+    out, err = end(process)
+    assert process.returncode == 0, err
+    return out
+
+
+def statuses(directory):
+    paths = sorted((directory / "run" / "search").glob("trial_*/trial.json"))
+    return [state["status"] for state in map(read_json, paths) if state]
+
+
+def has_begun(directory, count):
+    return len(statuses(directory)) >= count
+
+
+def has_worker(directory, name, process):
+    return name in workers(directory) or process.poll() is not None
+
+
+def wait_for(condition):
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end, "It did not come about."
+        time.sleep(0.05)
+
+
+def workers(directory):
+    """The processes of workers, by their names."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            here = (path / "cwd").readlink() == directory
+        except OSError:  # it has ended
+            continue
+        if here and b"tuner.worker" in words:
+            found[words[words.index(b"--name") + 1].decode()] = int(path.name)
+    return found
+
+
+def test_a_search_ends_with_a_table_a_tested_model_and_a_report(command, tmp_path):
+    out = finish([*command, "--baseline", "--retrain"], tmp_path)
+    for text in ("The best 4", "Test RMSE of trial", "HistGradientBoosting", "a linear model"):
+        assert text in out
+    run = tmp_path / "run"
+    table = pd.read_csv(run / "results.csv")
+    assert list(table["status"]) == ["COMPLETED"] * TRIALS
+    assert (table["optimizer"][0], table["schedule"][0]) == ("momentum", "1cycle")
+    assert "![scores](scores.png)" in (run / "report.md").read_text()
+    keras.models.load_model(run / "model.keras")
+    events = list(run.glob("logs/*/events.out.tfevents.*"))
+    assert len(events) == TRIALS
+    before = (run / "report.md").read_text()
+    (run / "report.md").unlink()
+    report = [sys.executable, "-m", "tuner.report", "--run-dir", "run"]
+    assert "The best 4" in finish(report, tmp_path)
+    assert before.partition("| trial")[2] == (run / "report.md").read_text().partition("| trial")[2]
+
+    more = [*command, "--max-trials", TRIALS + 1]
+    finish(more, tmp_path)
+    after = pd.read_csv(run / "results.csv")
+    pd.testing.assert_series_equal(after["val_loss"][:TRIALS], table["val_loss"])
+    assert len(after) == TRIALS + 1
+
+
+def test_a_search_that_was_killed_goes_on(command, tmp_path, pytestconfig):
+    for kills in range(pytestconfig.getoption("kills") // 2):
+        process = start(command, tmp_path)
+        begun = min(kills + 1, TRIALS)
+        wait_for(functools.partial(has_begun, tmp_path, begun))
+        time.sleep(np.random.default_rng(kills).uniform(0, 3))
+        process.kill()
+        end(process)
+    out = finish(command, tmp_path)
+    assert "The best 4" in out
+    assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
+
+
+def test_workers_that_are_killed_lose_no_trial(command, tmp_path, pytestconfig):
+    process = start([*command, "--workers", 2], tmp_path)
+    for kills in range(pytestconfig.getoption("kills") // 2):
+        wait_for(lambda: "RUNNING" in statuses(tmp_path) or process.poll() is not None)
+        name = f"worker-{kills % 2}"
+        wait_for(functools.partial(has_worker, tmp_path, name, process))
+        time.sleep(np.random.default_rng(kills).uniform(0, 3))
+        if process.poll() is None and name in workers(tmp_path):
+            os.kill(workers(tmp_path)[name], signal.SIGKILL)
+    out, err = end(process)
+    assert process.returncode == 0, err
+    assert "The best 4" in out
+    assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
+    assert not workers(tmp_path)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_its_chief_and_the_search_goes_on(command, tmp_path, how):
+    process = start([*command, "--workers", 2], tmp_path)
+    wait_for(lambda: statuses(tmp_path))
+    process.send_signal(how)
+    _, err = end(process)
+    wait_for(lambda: not workers(tmp_path))
+    if how == signal.SIGINT:
+        assert err.strip().endswith(
+            "Interrupted. The same command with the same --run-dir goes on."
+        )
+    finish([*command, "--workers", 2], tmp_path)
+    assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
+
+
+def test_a_chief_that_comes_back_finds_its_workers(command, tmp_path):
+    chief = [*command, "--workers", 0, "--chief", f"127.0.0.1:{free_port()}"]
+    worker = [sys.executable, "-m", "tuner.worker", "--run-dir", "run", "--chief", chief[-1]]
+    first = start(chief, tmp_path)
+    wait_for((tmp_path / "run" / "search" / "oracle.json").exists)
+    others = [start([*worker, "--name", name], tmp_path) for name in ("one", "other")]
+    wait_for(lambda: statuses(tmp_path))
+    first.kill()
+    end(first)
+    assert "The best 4" in finish(chief, tmp_path)
+    for each in others:
+        _, err = end(each)
+        assert each.returncode == 0, err
+    assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
+
+
+def free_port():
+    import socket
+
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        return made.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--stop-early", "--algorithm", "grid"], "`--stop-early` must be left out of a grid"),
+        (["--workers", "0"], "`--workers` must be 1 or more"),
+        (["--workers", "1", "--chief", "203.0.113.1:7000"], "address of this machine"),
+        (["--data", "nothing.csv"], "nothing.csv"),
+    ],
+)
+def test_bad_flags_are_told_of_in_a_line(command, tmp_path, flags, message):
+    process = start([*command, *flags], tmp_path)
+    _, err = end(process)
+    assert process.returncode == 2
+    assert message in err.strip().splitlines()[-1]
+
+
+def test_a_worker_without_a_search_says_what_to_share(tmp_path):
+    process = start(
+        [sys.executable, "-m", "tuner.worker", "--run-dir", "none", "--chief", "127.0.0.1:1"],
+        tmp_path,
+    )
+    _, err = end(process)
+    assert "Share the chief's directory" in err

@@ -1,0 +1,175 @@
+"""Trials: how they are trained, scored, ended early, and what of them is kept."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import keras_recipes as kr
+from keras_recipes.search_spaces import DefaultDNN
+from tuner.oracles import make_oracle
+from tuner.study import MedianRule, Study, split
+
+DIGITS = kr.load_dataset("digits")
+DATA = dataclasses.replace(
+    DIGITS, x_train=DIGITS.x_train[:96], y_train=DIGITS.y_train[:96],
+    x_val=DIGITS.x_val[:48], y_val=DIGITS.y_val[:48],
+)  # fmt: skip
+FIXED = {
+    "n_hidden": 1, "n_units": (16, 64), "activation": ["elu", "relu"], "normalization": "none",
+    "penalty": "l2", "optimizer": "momentum", "schedule": ["constant", "1cycle"], "rate": "chosen",
+    "learning_rate": (0.01, 0.1), "clip": "none", "batch_size": 32,
+}  # fmt: skip
+
+
+def search(directory, trials=3, epochs=3, algorithm="random", max_failures=3, kind=Study, **study):
+    seed = study.pop("seed", 0)
+    space = study.pop("space", None) or DefaultDNN(
+        DATA.input_shape, DATA.n_outputs, DATA.task, adapt_to=DATA.adapt_to, **FIXED
+    )
+    oracle = make_oracle(algorithm, "val_loss", trials, epochs, seed, max_failures)
+    made = kind(oracle, space, directory, seed=seed, **study)
+    made.search(DATA, epochs)
+    return made
+
+
+def results(study):
+    return {
+        name: (trial.status, trial.score, trial.hyperparameters.values)
+        for name, trial in study.oracle.trials.items()
+    }
+
+
+def test_the_score_is_the_loss_of_the_kept_weights_without_penalties(tmp_path):
+    study = search(tmp_path, trials=2)
+    for trial in study.oracle.trials.values():
+        model = study.load_model(trial)
+        found = model.predict(DATA.x_val, verbose=0)
+        loss = keras.losses.SparseCategoricalCrossentropy()(DATA.y_val, found)
+        assert trial.score == pytest.approx(float(loss), rel=1e-4)
+        assert float(sum(model.losses)) > 1e-3 * trial.score
+        accuracy = np.mean(np.argmax(found, 1) == DATA.y_val)
+        assert trial.metrics.get_best_value("val_accuracy") == pytest.approx(accuracy)
+
+
+def test_the_same_seed_is_the_same_search(tmp_path):
+    first = results(search(tmp_path / "first", trials=2))
+    assert results(search(tmp_path / "second", trials=2)) == first
+    assert results(search(tmp_path / "other", trials=1, seed=1))["0"] != first["0"]
+
+
+def test_a_search_that_is_cut_off_ends_as_if_it_were_not(tmp_path):
+    whole = results(search(tmp_path / "whole", epochs=1))
+
+    class Cut(Study):
+        def run_trial(self, trial, *arguments):
+            metrics = super().run_trial(trial, *arguments)
+            if int(trial.trial_id) == 1:
+                raise KeyboardInterrupt
+            return metrics
+
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path / "cut", epochs=1, kind=Cut)
+    assert results(search(tmp_path / "cut", epochs=1)) == whole
+
+
+def test_what_fails_is_recorded_with_its_reason_and_the_search_goes_on(tmp_path):
+    class Fails(DefaultDNN):
+        def fit(self, hp, model, *arguments, **keywords):
+            if model.get_layer("hidden_1").activation is keras.activations.relu:
+                raise MemoryError("no room for it")
+            history = super().fit(hp, model, *arguments, **keywords)
+            if hp.values["schedule"] == "1cycle":
+                history.history["val_loss"] = [np.nan] * len(history.epoch)
+            return history
+
+    space = Fails(DATA.input_shape, DATA.n_outputs, DATA.task, adapt_to=DATA.adapt_to, **FIXED)
+    study = search(tmp_path, trials=6, epochs=1, space=space, max_failures=6)
+    ended = {
+        (t.status, (t.message or "").strip().split("\n")[-1]) for t in study.oracle.trials.values()
+    }
+    assert len(study.oracle.trials) == 6
+    assert ("FAILED", "MemoryError: no room for it") in ended
+    assert any("val_loss is nan" in message for _, message in ended)
+    assert ("COMPLETED", "") in ended
+
+
+def test_hyperband_goes_on_with_the_weights_of_the_round_before(tmp_path):
+    study = search(tmp_path, trials=None, epochs=3, algorithm="hyperband")
+    later = [
+        trial for trial in study.oracle.trials.values()
+        if trial.hyperparameters.values["tuner/round"]
+    ]  # fmt: skip
+    assert later
+    for trial in later:
+        first, second = (
+            json.loads((tmp_path / f"search/trial_{name}/history.json").read_text())["history"]
+            for name in (trial.hyperparameters.values["tuner/trial_id"], trial.trial_id)
+        )
+        assert second["loss"][0] < first["loss"][0]
+
+
+def test_each_row_validates_in_one_fold():
+    parts = list(split(DATA, 4, seed=0))
+    assert len(parts) == 4
+    held = np.concatenate([part.x_val for part in parts])
+    everything = np.concatenate([DATA.x_train, DATA.x_val])
+    assert sorted(map(bytes, held)) == sorted(map(bytes, everything))
+    for part in parts:
+        assert len(part.x_train) + len(part.x_val) == len(everything)
+        assert part.x_test is DATA.x_test
+        assert set(part.y_val) == set(range(10))
+
+
+def test_the_score_of_folds_is_their_mean(tmp_path, monkeypatch):
+    scores = iter([1.0, 2.0, 6.0])
+    monkeypatch.setattr(Study, "_run_fold", lambda *_: {"val_loss": next(scores)})
+    assert results(search(tmp_path, trials=1, folds=3))["0"][1] == 3.0
+
+
+def test_folds_train_a_model_each(tmp_path):
+    study = search(tmp_path, trials=1, epochs=1, folds=2)
+    kept = [keras.models.clone_model(study.load_model(study.oracle.trials["0"])) for _ in range(2)]
+    for fold, model in enumerate(kept):
+        model.load_weights(tmp_path / f"search/trial_0/fold-{fold}.weights.h5")
+    first, second = (model.get_layer("output").get_weights()[0] for model in kept)
+    assert np.abs(first - second).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("losses", "stopped_after"),
+    [
+        ([5.0, 5.0, 5.0, 5.0, 5.0, 5.0], 3),  # from the middle on
+        ([5.0, 5.0, 0.1, 5.0, 5.0, 5.0], 6),  # once it was good
+        ([1.0, 1.0, 1.0, 1.0, 5.0, 5.0], 6),
+    ],
+)
+def test_the_median_rule_ends_what_is_worse_than_half_of_the_others(losses, stopped_after):
+    rule = MedianRule([[3.0, 2.0, 2.0, 2.0, 2.0, 2.0]] * 3 + [[9.0] * 6] * 2)
+    rule.set_model(keras.Sequential())
+    rule.set_params({"epochs": 6})
+    for epoch, loss in enumerate(losses):
+        rule.on_epoch_end(epoch, {"val_loss": loss})
+        if rule.stopped:
+            break
+    assert epoch + 1 == stopped_after
+
+
+def test_the_median_rule_needs_five_others():
+    rule = MedianRule([[1.0] * 6] * 4)
+    rule.set_model(keras.Sequential())
+    rule.set_params({"epochs": 6})
+    rule.on_epoch_end(3, {"val_loss": 9.0})
+    assert not rule.stopped
+
+
+def test_stopping_early_saves_epochs_of_bad_trials(tmp_path):
+    study = search(tmp_path, trials=9, epochs=6, stop_early=True)
+    epochs = [
+        len(json.loads(path.read_text())["history"]["loss"])
+        for path in sorted((tmp_path / "search").glob("trial_*/history.json"))
+    ]
+    assert min(epochs) < 6 == epochs[0]
+    assert all(trial.status == "COMPLETED" for trial in study.oracle.trials.values())

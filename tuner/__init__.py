@@ -1,0 +1,1 @@
+"""The search runner: keras-tuner's engine over the library's search spaces, from one command."""

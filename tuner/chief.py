@@ -1,0 +1,172 @@
+"""The chief of a search by several processes: it hands out trials over keras-tuner's protocol."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+from keras_tuner.src import protos
+from keras_tuner.src.distribute.oracle_chief import OracleServicer
+
+from tuner.oracles import Dependable
+
+POLL = 0.2  # seconds between two looks at the workers
+FAREWELL = 10.0  # seconds for workers to hear that the search is over
+DEATHS = 3  # of workers over one trial, or before their first one, that are not tried again
+
+
+class LocalWorkers:
+    """Worker processes on this machine; one that dies is started again under its name.
+
+    They end when this process does, however it ends.
+
+    Args:
+        oracle: What they get their trials from.
+        count: How many.
+        command: What starts one, but for its name.
+        run_dir: Where what they print is kept.
+    """
+
+    def __init__(self, oracle: Dependable, count: int, command: list[str], run_dir: Path) -> None:
+        self._oracle, self._command = oracle, command
+        self._logs = run_dir / "workers"
+        self._logs.mkdir(exist_ok=True)
+        self._deaths: Counter[str] = Counter()
+        self.processes = {name: self._start(name) for name in map("worker-{}".format, range(count))}
+
+    def check(self) -> None:
+        """Starts again those that have died; fails a trial over which too many did.
+
+        Raises:
+            RuntimeError: If workers die without a trial.
+        """
+        for name, process in self.processes.items():
+            status = process.poll()
+            if status is None:
+                continue
+            if status != 0:  # else it made room for a fresh one
+                trial = self._oracle.ongoing_trials.get(name)
+                told = trial.trial_id if trial else ""
+                self._deaths[told] += 1
+                if self._deaths[told] >= DEATHS:
+                    self._give_up(name, told, status)
+            self.processes[name] = self._start(name)
+
+    def stop(self) -> None:
+        """Ends all of them."""
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(FAREWELL)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _give_up(self, name: str, trial_id: str, status: int) -> None:
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        if trial_id:
+            self._oracle.end_of(name, f"{DEATHS} processes that ran it ended {how}")
+            return
+        log = self._log(name)
+        last = log.read_text().strip().splitlines()[-1:] or ["nothing"]
+        raise RuntimeError(
+            f"Workers must start. Received: {DEATHS} that ended {how} before they had a trial; the "
+            f"last said: {last[0]} See {log}."
+        )
+
+    def _start(self, name: str) -> "subprocess.Popen[bytes]":
+        with self._log(name).open("ab") as log:
+            return subprocess.Popen(
+                [*self._command, "--name", name],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for this process, which stops them
+            )
+
+    def _log(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+
+@contextmanager
+def served(oracle: Dependable, address: str) -> Iterator[tuple[int, OracleServicer]]:
+    """Answers workers while the context lasts.
+
+    Args:
+        oracle: What is asked.
+        address: HOST:PORT to listen at; port 0 for one that is free.
+
+    Yields:
+        The port, and what answers; its `stop_triggered` says that the search is over.
+
+    Raises:
+        OSError: If nothing can listen there.
+    """
+    servicer = OracleServicer(oracle)
+    # One thread: what an oracle is asked it answers in turn.
+    server = grpc.server(ThreadPoolExecutor(max_workers=1), options=[("grpc.so_reuseport", 0)])
+    protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError:
+        port = 0
+    if not port:
+        raise OSError(
+            f"`--chief` must be an address of this machine that is free. Received: {address}. Choose "
+            "another port, or end the process that has it."
+        )
+    server.start()
+    try:
+        yield port, servicer
+    finally:
+        server.stop(grace=None).wait()
+
+
+def lead(
+    oracle: Dependable,
+    address: str,
+    count: int,
+    run_dir: Path,
+    threads: int,
+    look: Callable[[], None],
+) -> None:
+    """Has workers run all trials of a search.
+
+    Args:
+        oracle: What suggests the trials.
+        address: HOST:PORT to listen at.
+        count: Workers to start on this machine; others may join.
+        run_dir: Of the search.
+        threads: Of each of them.
+        look: Called some times a second.
+
+    Raises:
+        OSError: If nothing can listen at the address.
+        RuntimeError: If workers of this machine do not start.
+    """
+    with served(oracle, address) as (port, servicer):
+        host = address.rpartition(":")[0]
+        local = "127.0.0.1" if host in ("0.0.0.0", "[::]") else host
+        command = [
+            sys.executable, "-m", "tuner.worker", "--chief", f"{local}:{port}",
+            "--run-dir", str(run_dir), "--threads", str(threads), "--of-this-machine",
+        ]  # fmt: skip
+        workers = LocalWorkers(oracle, count, command, run_dir)
+        try:
+            while not servicer.stop_triggered:
+                workers.check()
+                oracle.expire()
+                look()
+                time.sleep(POLL)
+            end = time.monotonic() + FAREWELL
+            while oracle.tuner_ids and time.monotonic() < end:
+                time.sleep(POLL)
+        finally:
+            workers.stop()
+        look()

@@ -1,0 +1,239 @@
+"""keras-tuner's oracles, made such that a search starts with the default and loses nothing."""
+
+import functools
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import numpy as np
+from keras_tuner.engine.trial import Trial
+from keras_tuner.oracles import (
+    BayesianOptimizationOracle,
+    GridSearchOracle,
+    HyperbandOracle,
+    RandomSearchOracle,
+)
+
+from keras_recipes.checkpoints import write_atomically
+
+FINISHED = ("COMPLETED", "FAILED")
+TRIALS = 12  # of a search that says nothing else
+LEASE = 60.0  # seconds without a sign of life, after which another worker runs a trial
+FAILURE = (
+    "failure.json"  # in a trial's directory: its reason, which keras-tuner's protocol leaves out
+)
+
+
+class Dependable(keras_tuner.Oracle):
+    """What all four algorithms get: atomic files, an exact resume, leases, a budget of time.
+
+    The first trial has each hyperparameter's default. Files are written in one move, so that a kill
+    leaves none torn. A search that is read back runs the trials again that were running, and no
+    other. A trial whose worker is not heard of is run again, and counts once, whoever ends it first.
+    Failures in a row end the search without an exception.
+
+    Args:
+        **keywords: Those of keras-tuner's oracle.
+    """
+
+    trials: dict[str, Trial]
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.deadline = math.inf
+        self.stopped_by = ""
+        self._seen: dict[str, float] = {}  # trial -> when its worker was heard of
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        if time.monotonic() > self.deadline:
+            self.stopped_by = "the time is over"
+        if self.stopped_by:
+            return {"status": "STOPPED", "values": None}
+        # keras-tuner does not save where its generator is.
+        self._random_state = np.random.RandomState(self.seed + len(self.trials))
+        return super().populate_space(trial_id)
+
+    def _random_values(self) -> dict[str, Any] | None:
+        if self.trials:
+            return super()._random_values()
+        space = self.get_space()
+        return {each.name: each.default for each in space.space if space.is_active(each)}
+
+    @keras_tuner.synchronized
+    def create_trial(self, tuner_id: str) -> Trial:
+        trial = super().create_trial(tuner_id)
+        if trial.status == "STOPPED" and self.ongoing_trials:
+            trial.status = "IDLE"  # one of those may have to be run again
+            self.tuner_ids.add(tuner_id)
+        self._seen[trial.trial_id] = time.monotonic()
+        return trial
+
+    def get_trial(self, trial_id: str) -> Trial:
+        self._seen[trial_id] = time.monotonic()  # a worker's sign of life
+        return super().get_trial(trial_id)
+
+    @keras_tuner.synchronized
+    def update_trial(self, trial_id: str, metrics: dict[str, Any], step: int = 0) -> Trial:
+        if self._is_open(trial_id):
+            super().update_trial(trial_id, metrics, step)
+        return self.trials[trial_id]
+
+    @keras_tuner.synchronized
+    def end_trial(self, trial: Trial) -> None:
+        name = trial.trial_id
+        if not self._is_open(name):
+            return  # another worker was faster
+        if name in self._retry_queue:  # its worker is back, or the chief is
+            self._retry_queue.remove(name)
+        if not trial.message:
+            kept = read_json(Path(self._get_trial_dir(name)) / FAILURE) or {}
+            trial.message = kept.get("message")
+        super().end_trial(trial)
+        self.save()  # keras-tuner's own comes before the trial is off its list
+
+    @keras_tuner.synchronized
+    def end_of(self, tuner_id: str, reason: str) -> None:
+        """Ends the trial that a worker runs as failed.
+
+        Args:
+            tuner_id: The worker.
+            reason: What is recorded.
+        """
+        trial = self.ongoing_trials[tuner_id]
+        self.end_trial(Trial(trial.hyperparameters, trial.trial_id, "FAILED", reason))
+
+    @keras_tuner.synchronized
+    def expire(self) -> None:
+        """Has the trials run again whose workers were not heard of for the time of a lease."""
+        for tuner_id, trial in list(self.ongoing_trials.items()):
+            if time.monotonic() - self._seen[trial.trial_id] > LEASE:
+                self.ongoing_trials.pop(tuner_id)
+                self.tuner_ids.discard(tuner_id)
+                trial.metrics = Trial(trial.hyperparameters).metrics  # empty
+                self._retry_queue.append(trial.trial_id)
+
+    def _check_consecutive_failures(self) -> None:
+        last = self.end_order[-self.max_consecutive_failed_trials :]
+        failed = [each for each in last if self.trials[each].status == "FAILED"]
+        if len(failed) == self.max_consecutive_failed_trials:
+            self.stopped_by = f"{len(failed)} trials in a row failed"
+
+    def save(self) -> None:
+        write_json(Path(self._get_oracle_fname()), self.get_state())
+
+    def _save_trial(self, trial: Trial) -> None:
+        write_json(Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
+
+    def get_state(self) -> dict[str, Any]:
+        values = {name: trial.hyperparameters.values for name, trial in self.trials.items()}
+        return {**super().get_state(), "values": values}
+
+    def reload(self) -> None:
+        """Reads the search back, and puts right what a kill or a damaged file left behind."""
+        state = read_json(Path(self._get_oracle_fname()))
+        if state is None:
+            raise ValueError(
+                f"The state of the search must be JSON. Received: {self._get_oracle_fname()}, which "
+                "is not. Put a copy back, or choose another --run-dir."
+            )
+        space = keras_tuner.HyperParameters.from_config(state["hyperparameters"])
+        for name, values in state["values"].items():
+            path = Path(self._get_trial_dir(name)) / "trial.json"
+            trial = read_json(path)
+            # Damaged, or killed before it was written, or between its score and its end.
+            if trial is None or trial["status"] not in FINISHED:
+                space.values = values
+                self._save_trial(Trial(space, name))
+        # A trial that the state does not know of will be suggested again.
+        for path in Path(self._project_dir).glob("trial_*/trial.json"):
+            if path.parent.name.removeprefix("trial_") not in state["values"]:
+                path.unlink()
+        super().reload()
+        self.trials = {name: self.trials[name] for name in self.start_order}
+        ended = [name for name in self.start_order if self.trials[name].status in FINISHED]
+        before = [name for name in state["end_order"] if name in ended]
+        self.end_order = before + [name for name in ended if name not in before]
+        self._retry_queue = [name for name in reversed(self.start_order) if name not in ended]
+        self._check_consecutive_failures()
+
+    def _is_open(self, name: str) -> bool:
+        return name in self.trials and name not in self.end_order
+
+
+class _Random(Dependable, RandomSearchOracle):
+    pass
+
+
+class _Bayesian(Dependable, BayesianOptimizationOracle):
+    pass
+
+
+class _Hyperband(Dependable, HyperbandOracle):
+    def trials_of_an_iteration(self) -> int:
+        brackets = range(self._get_num_brackets())
+        return sum(self._get_size(each, turn) for each in brackets for turn in range(each + 1))
+
+
+class _Grid(Dependable, GridSearchOracle):
+    def reload(self) -> None:
+        super().reload()
+        ordered = sorted(self.trials, key=functools.cmp_to_key(self._compare_trials))
+        for before, name in zip([None, *ordered], ordered, strict=False):
+            self._ordered_ids.insert(name, before)
+        self._populate_next = list(self.start_order)
+
+    def _compare_trials(self, one: str, other: str) -> int:
+        values = [self.trials[name].hyperparameters.values for name in (one, other)]
+        return self._compare(*values)
+
+
+ALGORITHMS = {"random": _Random, "hyperband": _Hyperband, "bayesian": _Bayesian, "grid": _Grid}
+
+
+def make_oracle(
+    algorithm: str,
+    objective: str,
+    max_trials: int | None,
+    epochs: int,
+    seed: int,
+    max_failures: int,
+) -> Dependable:
+    """Returns what suggests the trials of a search.
+
+    Args:
+        algorithm: A key of `ALGORITHMS`.
+        objective: What to optimize, such as `"val_loss"`.
+        max_trials: Trials at most; None for `TRIALS`, of Hyperband for all that it has once.
+        epochs: Epochs of a trial, for Hyperband of the longest.
+        seed: Of the suggestions.
+        max_failures: Failures in a row that end the search.
+    """
+    own = {"max_epochs": epochs} if algorithm == "hyperband" else {"max_trials": TRIALS}
+    oracle: Dependable = ALGORITHMS[algorithm](
+        objective=objective,
+        seed=seed + 1,  # keras-tuner takes 0 for none
+        max_consecutive_failed_trials=max_failures,
+        **own,
+    )
+    if isinstance(oracle, _Hyperband):  # which has no argument for it
+        oracle.max_trials = oracle.trials_of_an_iteration()
+    oracle.max_trials = max_trials or oracle.max_trials
+    oracle.verbose = 0
+    return oracle
+
+
+def write_json(path: Path, state: dict[str, Any]) -> None:
+    """Writes JSON in one move."""
+    write_atomically(path, json.dumps(state).encode())
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Returns what a JSON file has; None where it is missing or damaged."""
+    try:
+        state = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return state if isinstance(state, dict) else None

@@ -1,0 +1,225 @@
+"""Searches hyperparameters, from the default set-up on, and ends with a tested model.
+
+python -m tuner.search --data housing.csv --target median_house_value --max-trials 30 --workers 2
+"""
+
+import argparse
+import contextlib
+import gc
+import io
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from keras_recipes.datasets import Dataset
+from keras_recipes.run_directory import RunDirectory
+from recipes.command import Parser, add_data_flags, command_line, count, new_run_directory, run
+from recipes.train import score
+from tuner.baselines import baseline_scores
+from tuner.chief import lead
+from tuner.oracles import ALGORITHMS, TRIALS, Dependable
+from tuner.results import Results
+from tuner.settings import SPACES, Settings
+from tuner.study import OBJECTIVE, Study, together
+
+ADDRESS = "127.0.0.1:0"  # of a chief, if not given: for this machine alone, a port that is free
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the parser of the flags."""
+    made = Parser(__doc__)
+    add_data_flags(made)
+    made.add_argument("--space", choices=SPACES, default="default", help="what is searched")
+    made.add_argument(
+        "--algorithm", choices=ALGORITHMS, default="random", help="what suggests the trials"
+    )
+    made.add_argument(
+        "--max-trials",
+        type=count,
+        metavar="N",
+        help=f"trials at most; {TRIALS} if not given, for hyperband all of one round",
+    )
+    made.add_argument("--epochs", type=count, default=10, metavar="N", help="epochs of a trial")
+    made.add_argument(
+        "--folds", type=count, default=1, metavar="K", help="of cross-validation; 1 for none"
+    )
+    made.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes on this machine that share its cores; without it trials run in this one",
+    )
+    made.add_argument(
+        "--chief",
+        metavar="HOST:PORT",
+        help="listen there for workers on other machines, see python -m tuner.worker; anyone who "
+        "reaches the port can read and end the search",
+    )
+    made.add_argument(
+        "--max-minutes", type=float, metavar="M", help="begin no trial after that many minutes"
+    )
+    made.add_argument(
+        "--max-failures", type=count, default=5, metavar="N", help="failures in a row that end it"
+    )
+    made.add_argument(
+        "--stop-early", action="store_true", help="end trials worse than the median of the others"
+    )
+    made.add_argument(
+        "--retrain", action="store_true", help="train the best anew on training and validation rows"
+    )
+    made.add_argument(
+        "--baseline", action="store_true", help="put a linear model and boosting beside it"
+    )
+    made.add_argument(
+        "--run-dir", type=Path, metavar="DIR", help="where it is kept; one that was stopped goes on"
+    )
+    made.add_argument("--seed", type=int, default=0, metavar="N", help="of splits and trials")
+    return made
+
+
+def main() -> None:
+    """Searches as the flags say, and reports."""
+    arguments = parser().parse_args()
+    if arguments.stop_early and arguments.algorithm == "grid":
+        raise ValueError(
+            "`--stop-early` must be left out of a grid, which compares all to their end. Received: "
+            "--algorithm grid --stop-early. Leave one of them out."
+        )
+    if (arguments.workers or 0) < 0 or (arguments.workers == 0 and not arguments.chief):
+        raise ValueError(
+            "`--workers` must be 1 or more, or 0 with --chief, for workers that come from elsewhere. "
+            f"Received: --workers {arguments.workers}. Leave it out to run trials in this process."
+        )
+    run_dir = arguments.run_dir or new_run_directory("search")
+    settings = Settings.of(arguments)
+    with RunDirectory(run_dir).opened(settings.as_dict(), "auto"):
+        search(settings, arguments, run_dir)
+
+
+def search(settings: Settings, arguments: argparse.Namespace, run_dir: Path) -> None:
+    """Runs or goes on with a search, tests its best model and saves it."""
+    console = Console()
+    data = settings.load_data()
+    console.print(f"{data.name}: {data.task}, inputs {data.input_shape}", markup=False)
+    console.print(f"run directory: {run_dir}", soft_wrap=True, markup=False)
+    space = settings.make_space(data)
+    oracle = settings.make_oracle(arguments.max_trials, arguments.max_failures)
+    with Bar(console, oracle) as bar, contextlib.redirect_stdout(io.StringIO()):
+        study = Study(oracle, space, run_dir, tell=bar.update, **settings.of_study())
+        if arguments.max_minutes is not None:
+            oracle.deadline = time.monotonic() + 60 * arguments.max_minutes
+        bar.update()
+        if arguments.workers is None and arguments.chief is None:
+            gc.freeze()
+            study.search(data, settings.epochs)
+        else:
+            _lead(study, arguments, bar.update)
+    if oracle.stopped_by:
+        console.print(f"Stopped: {oracle.stopped_by}.")
+    _conclude(console, study, data, arguments)
+
+
+def _lead(study: Study, arguments: argparse.Namespace, look: Callable[[], None]) -> None:
+    workers = 1 if arguments.workers is None else arguments.workers
+    threads = max(1, (os.cpu_count() or 1) // max(1, workers))
+    study.save()
+    study.oracle.save()
+    address = arguments.chief or ADDRESS
+    lead(study.oracle, address, workers, study.run_dir, threads, look)
+
+
+class Bar:
+    """A bar of the trials, with the best score so far and the time that is left.
+
+    Args:
+        console: Where to draw it.
+        oracle: What knows the trials.
+    """
+
+    def __init__(self, console: Console, oracle: Dependable) -> None:
+        self._oracle = oracle
+        # keras-tuner prints to the standard output, which is kept from it: the console has its own.
+        self._progress = Progress(
+            TextColumn("trials {task.completed}/{task.total}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=Console(file=console.file),
+            redirect_stdout=False,
+        )
+        self._task = self._progress.add_task("starting", total=oracle.max_trials)
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def update(self) -> None:
+        """Shows where the search is."""
+        scores = [each.score for each in self._oracle.trials.values() if each.score is not None]
+        failed = sum(each.status == "FAILED" for each in self._oracle.trials.values())
+        best = f"best {OBJECTIVE} {min(scores):.5g}" if scores else ""
+        self._progress.update(
+            self._task,
+            completed=len(self._oracle.end_order),
+            description=f"{best}  {failed} failed" if failed else best,
+        )
+
+
+def _conclude(console: Console, study: Study, data: Dataset, arguments: argparse.Namespace) -> None:
+    results = Results.of(list(study.oracle.trials.values()))
+    if not len(results.completed):
+        results.write(study.run_dir)
+        reasons = ", ".join(sorted(set(results.table["reason"]))) if len(results.table) else "none"
+        raise ValueError(
+            f"At least one trial must be completed. Received: {len(results.table)} trials, which "
+            f"failed with: {reasons}. See {study.run_dir / 'results.csv'}."
+        )
+    console.print(results.rich_table())
+    best = study.oracle.get_best_trials()[0]
+    anew = arguments.retrain or arguments.folds > 1  # a model of one fold has not seen the others
+    model = retrained(study, best, data, arguments) if anew else study.load_model(best)
+    model.save(study.run_dir / "model.keras")
+    data.pipeline(model).save(study.run_dir / "pipeline.keras")
+    metric = "RMSE" if data.task == "regression" else "accuracy"
+    lines = [
+        f"Test {metric} of trial {best.trial_id}: {score(model, data, data.x_test, data.y_test)}"
+    ]
+    if arguments.baseline:
+        lines += [f"Test {metric} of {name}: {found}" for name, found in baseline_scores(data)]
+    for line in lines:
+        console.print(line, markup=False)
+    report = Results(results.table, results.hyperparameters, tuple(lines)).write(study.run_dir)
+    console.print(f"Report: {report}", soft_wrap=True, markup=False)
+    look = command_line("tensorboard.main", "--logdir", study.run_dir / "logs")
+    console.print(f"Look at it: {look}", soft_wrap=True, markup=False)
+
+
+def retrained(
+    study: Study, trial: Any, data: Dataset, arguments: argparse.Namespace
+) -> keras.Model:
+    """Returns the model of a trial's hyperparameters, trained on all rows but the test's."""
+    keras.utils.set_random_seed(arguments.seed)
+    model = study.hypermodel.build(trial.hyperparameters)
+    study.hypermodel.fit(
+        trial.hyperparameters,
+        model,
+        *together(data),
+        epochs=trial.hyperparameters.values.get("tuner/epochs", arguments.epochs),
+        seed=arguments.seed,
+        verbose=0,
+    )
+    return model
+
+
+if __name__ == "__main__":
+    run(main)

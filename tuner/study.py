@@ -1,0 +1,195 @@
+"""The trials of a search: each is built, trained, scored and kept."""
+
+import dataclasses
+import statistics
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+
+from keras_recipes.datasets import Dataset
+from keras_recipes.search_spaces.space import SearchSpace
+from tuner.board import write_trial
+from tuner.oracles import Dependable, read_json, write_json
+
+OBJECTIVE = "val_loss"
+COMPARED = 5  # trials that a median is taken of, at least
+PROJECT = "search"
+
+
+class Study(keras_tuner.Tuner):
+    """keras-tuner's `Tuner` for a search that runs in one directory.
+
+    A trial is scored by the metrics of the epoch whose weights the model ends with, its loss without
+    the penalties on the weights. With several folds these are means over the folds.
+
+    Args:
+        oracle: What suggests the trials.
+        space: What they are of.
+        run_dir: Where the search is kept.
+        seed: Of the folds, and of the trials' weights and training.
+        folds: Parts that training and validation rows are shared out into, each of which validates
+            once; 1 to validate on the validation rows.
+        stop_early: Whether a trial ends that is worse than the median of the others at its epoch.
+        tell: Called after each trial.
+    """
+
+    def __init__(
+        self,
+        oracle: Dependable,
+        space: SearchSpace,
+        run_dir: Path,
+        *,
+        seed: int,
+        folds: int = 1,
+        stop_early: bool = False,
+        tell: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._seed, self._folds, self._stop_early, self._tell = seed, folds, stop_early, tell
+        self.run_dir = run_dir
+        super().__init__(oracle, space, directory=str(run_dir), project_name=PROJECT)
+
+    def save(self) -> None:
+        if not self._is_worker():
+            write_json(Path(self._get_tuner_fname()), self.get_state())
+
+    def run_trial(self, trial: Any, data: Dataset, epochs: int) -> dict[str, float]:
+        """Returns the validation metrics of a trial.
+
+        Args:
+            trial: keras-tuner's.
+            data: What to train and validate on.
+            epochs: Epochs, where Hyperband does not say how many.
+        """
+        values = trial.hyperparameters.values
+        rule = MedianRule(self._curves_but(trial) if self._stop_early else [])
+        scores: list[dict[str, float]] = []
+        for fold, part in enumerate(split(data, self._folds, self._seed)):
+            scores.append(self._run_fold(trial, fold, part, epochs, rule))
+            if rule.stopped:
+                break
+        metrics = {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
+        if not np.isfinite(metrics[OBJECTIVE]):
+            raise keras_tuner.errors.FailedTrialError(f"{OBJECTIVE} is {metrics[OBJECTIVE]}")
+        write_trial(self.run_dir / "logs" / trial.trial_id, values, rule.history, metrics)
+        return metrics
+
+    def load_model(self, trial: Any) -> keras.Model:
+        """Returns the model of a trial as it was after its training, on the first of its folds."""
+        model = self.hypermodel.build(trial.hyperparameters)
+        model.load_weights(self._weights(trial.trial_id, 0))
+        return model
+
+    def on_trial_end(self, trial: Any) -> None:
+        super().on_trial_end(trial)
+        self._tell()
+
+    def _run_fold(
+        self, trial: Any, fold: int, data: Dataset, epochs: int, rule: "MedianRule"
+    ) -> dict[str, float]:
+        keras.backend.clear_session(free_memory=False)  # a collection takes a quarter of a trial
+        seed = zlib.crc32(f"{self._seed} {trial.trial_id} {fold}".encode())
+        keras.utils.set_random_seed(seed)
+        values = trial.hyperparameters.values
+        model = self.hypermodel.build(trial.hyperparameters)
+        if values.get("tuner/trial_id"):  # Hyperband goes on with this one
+            model.load_weights(self._weights(values["tuner/trial_id"], fold))
+        with warnings.catch_warnings():
+            # A search tries what is not ideal, such as 1cycle with an optimizer without momentum.
+            warnings.simplefilter("ignore", UserWarning)
+            history = self.hypermodel.fit(
+                trial.hyperparameters,
+                model,
+                data.x_train,
+                data.y_train,
+                validation_data=(data.x_val, data.y_val),
+                epochs=values.get("tuner/epochs", epochs),
+                initial_epoch=values.get("tuner/initial_epoch", 0),
+                callbacks=[rule] if fold == 0 else [],
+                seed=seed,
+                verbose=0,
+            )
+        model.save_weights(self._weights(trial.trial_id, fold))
+        if fold == 0:
+            directory = Path(self.get_trial_dir(trial.trial_id))
+            write_json(directory / "history.json", {"history": history.history})
+            rule.history = history.history
+        metrics = {
+            name: float(curve[history.best_epoch])
+            for name, curve in history.history.items()
+            if name.startswith("val_")
+        }
+        metrics[OBJECTIVE] -= sum(float(penalty) for penalty in model.losses)
+        return metrics
+
+    def _weights(self, trial_id: str, fold: int) -> str:
+        return str(Path(self.get_trial_dir(trial_id)) / f"fold-{fold}.weights.h5")
+
+    def _curves_but(self, trial: Any) -> list[list[float]]:
+        """The objective after each epoch of the other trials that have ended."""
+        found = Path(self.project_dir).glob("trial_*/history.json")
+        own = Path(self.get_trial_dir(trial.trial_id)) / "history.json"
+        read = [read_json(path) for path in sorted(found) if path != own]
+        return [each["history"][OBJECTIVE] for each in read if each]
+
+
+class MedianRule(keras.callbacks.Callback):
+    """Ends a training whose best value so far is worse than the median of others' by then.
+
+    Args:
+        curves: The validation loss after each epoch of the others.
+
+    Reference: Golovin et al. (2017), Google Vizier: A Service for Black-Box Optimization.
+    """
+
+    def __init__(self, curves: list[list[float]]) -> None:
+        super().__init__()
+        self.stopped = False
+        self.history: dict[str, list[float]] = {}
+        self._curves = curves
+        self._best = float("inf")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._best = min(self._best, (logs or {})[OBJECTIVE])
+        others = [min(curve[: epoch + 1]) for curve in self._curves if len(curve) > epoch]
+        if (
+            len(others) >= COMPARED
+            and self._best > statistics.median(others)
+            # Before its middle the rate of 1cycle is still rising.
+            and self.params["epochs"] > epoch + 1 >= self.params["epochs"] / 2
+        ):
+            self.stopped = self.model.stop_training = True
+
+
+def split(data: Dataset, folds: int, seed: int) -> Iterator[Dataset]:
+    """Yields the data once for each fold that validates; as they are for one fold.
+
+    Args:
+        data: Training and validation rows are shared out, test rows stay.
+        folds: How many; those of classes have about the same share of each class.
+        seed: Of the order.
+    """
+    if folds == 1:
+        yield data
+        return
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    kind = StratifiedKFold if data.task in ("binary", "multiclass") else KFold
+    x, y = together(data)
+    for rest, held in kind(folds, shuffle=True, random_state=seed).split(x, y):
+        yield dataclasses.replace(
+            data, x_train=x[rest], y_train=y[rest], x_val=x[held], y_val=y[held]
+        )
+
+
+def together(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Returns inputs and targets of the training and the validation rows."""
+    return (
+        np.concatenate([data.x_train, data.x_val]),
+        np.concatenate([data.y_train, data.y_val]),
+    )
