@@ -60,7 +60,7 @@ def place(tmp_path_factory):
 
 def test_no_block_is_left_out():
     assert {language for language, _ in BLOCKS} == {"python", "bash"}
-    assert len(COMMANDS) == 5
+    assert len(COMMANDS) == 6
 
 
 def test_the_python_blocks_run_one_after_the_other(tmp_path):
@@ -91,6 +91,11 @@ def test_a_csv_is_trained_on_and_predicted(place):
     predictions = pd.read_csv(place / "predictions.csv")["prediction"]
     assert predictions.between(-1e6, 1e6).all()
     assert predictions.std() > 1000
+
+
+def test_a_search_says_what_it_found(place):
+    printed = run(COMMANDS[5], place, "--max-trials", "2", "--epochs", "1").stdout
+    assert "tuned" in printed
 
 
 def test_tensorboard_shows_the_runs(place):
