@@ -95,7 +95,9 @@ def test_a_csv_is_trained_on_and_predicted(place):
 
 def test_a_search_says_what_it_found(place):
     printed = run(COMMANDS[5], place, "--max-trials", "2", "--epochs", "1").stdout
-    assert "tuned" in printed
+    assert "trials 2/2" in printed
+    report = (place / "runs" / "search-1" / "report.md").read_text()
+    assert "boosting" in report.lower()
 
 
 def test_tensorboard_shows_the_runs(place):
