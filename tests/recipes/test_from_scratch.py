@@ -50,3 +50,17 @@ def test_gradient_descent_comes_to_the_normal_equation_unless_its_rate_is_too_hi
     assert apart["well chosen"] < apart["too low"] < 5 < apart["too high"]
     for row in times.values():
         assert abs(float(row["RMSE"]) - 1) < 0.1
+
+
+def test_linear_models_are_those_of_scikit_learn(report):
+    regressions, classifications = report("linear_models", figures=["lasso_path"])
+    assert len(regressions) == 4
+    assert len(classifications) == 2
+    for row in [*regressions.values(), *classifications.values()]:
+        assert abs(float(row["test"]) - float(row["scikit-learn"])) < 0.02
+        ours, theirs = row["zeros"].split(" and ")
+        assert ours == theirs
+        assert float(row["difference"]) < 0.15
+    for name, row in regressions.items():
+        assert float(row["difference"]) < 0.01
+        assert (row["zeros"] != "0 and 0") == ("l1" in name or "both" in name)
