@@ -92,7 +92,6 @@ class Dependable(keras_tuner.Oracle):
             kept = read_json(Path(self._get_trial_dir(name)) / FAILURE) or {}
             trial.message = kept.get("message")
         super().end_trial(trial)
-        self.save()  # keras-tuner's own comes before the trial is off its list
 
     @keras_tuner.synchronized
     def end_of(self, tuner_id: str, reason: str) -> None:
@@ -147,11 +146,8 @@ class Dependable(keras_tuner.Oracle):
             if trial is None or trial["status"] not in FINISHED:
                 space.values = values
                 self._save_trial(Trial(space, name))
-        # A trial that the state does not know of will be suggested again.
-        for path in Path(self._project_dir).glob("trial_*/trial.json"):
-            if path.parent.name.removeprefix("trial_") not in state["values"]:
-                path.unlink()
         super().reload()
+        # A trial that the state does not know of will be suggested again.
         self.trials = {name: self.trials[name] for name in self.start_order}
         ended = [name for name in self.start_order if self.trials[name].status in FINISHED]
         before = [name for name in state["end_order"] if name in ended]
