@@ -164,7 +164,7 @@ def _train(
             rows = order[begin : begin + batch_size]
         else:
             rows = tf.ensure_shape(tf.slice(order, [begin], [size]), [size])
-        logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
+        logs = _train_step(model, tree.map_structure(lambda each: tf.gather(each, rows), data))
         return index + 1, tf.math.is_finite(logs["loss"])
 
     reached, finite = tf.while_loop(
@@ -182,7 +182,7 @@ def _train_and_record(model: keras.Model, data: Any, batches: Any) -> tuple[Any,
     def step(index: Any, finite: Any, losses: Any) -> Any:
         rows = batches[index]
         model.reset_metrics()
-        logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
+        logs = _train_step(model, tree.map_structure(lambda each: tf.gather(each, rows), data))
         return index + 1, tf.math.is_finite(logs["loss"]), losses.write(index, logs["loss"])
 
     count = batches.shape[0]
@@ -193,6 +193,20 @@ def _train_and_record(model: keras.Model, data: Any, batches: Any) -> tuple[Any,
         parallel_iterations=1,
     )
     return losses.stack(), taken
+
+
+def _train_step(model: keras.Model, batch: Any) -> dict[str, Any]:
+    """Traces Keras's training step without its sum of the gradients of all devices.
+
+    There is one device. TensorFlow keeps the gradient of that sum for the life of the process, and
+    with it the whole graph: megabytes for each model that is trained.
+    """
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of a loss scale
+    optimizer._all_reduce_sum_gradients = lambda pairs: pairs
+    try:
+        return model.train_step(batch)
+    finally:
+        del optimizer._all_reduce_sum_gradients
 
 
 def _evaluate(model: keras.Model, batch_size: int, steps: int, data: Any) -> dict[str, Any]:

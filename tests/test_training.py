@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import signal
@@ -40,6 +41,27 @@ def test_it_trains_with_one_cycle():
     assert history.history["learning_rate"] == pytest.approx(rates)
     assert min(history.history["momentum"]) < 0.9
     assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_training_leaves_no_graph_behind(mixed):
+    def graphs():
+        gc.collect()
+        return sum(isinstance(each, tf.Graph) for each in gc.get_objects())
+
+    def train():
+        model = build()
+        if mixed:
+            loss_scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.RMSprop())
+            model.compile(loss="mse", optimizer=loss_scaled)
+        fit(model, schedule=None if mixed else "1cycle")
+
+    train()
+    before = graphs()
+    for _ in range(3):
+        train()
+    keras.backend.clear_session()
+    assert graphs() <= before
 
 
 @pytest.mark.parametrize("steps_per_execution", [1, 3, "auto"])

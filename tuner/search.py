@@ -11,9 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -21,12 +19,13 @@ from keras_recipes.datasets import Dataset
 from keras_recipes.run_directory import RunDirectory
 from recipes.command import Parser, add_data_flags, command_line, count, new_run_directory, run
 from recipes.train import score
+from tuner.averaging import mean_of
 from tuner.baselines import baseline_scores
 from tuner.chief import lead
 from tuner.oracles import ALGORITHMS, TRIALS, Dependable
 from tuner.results import Results
 from tuner.settings import SPACES, Settings
-from tuner.study import OBJECTIVE, Study, together
+from tuner.study import OBJECTIVE, Study
 
 ADDRESS = "127.0.0.1:0"  # of a chief, if not given: for this machine alone, a port that is free
 
@@ -36,6 +35,12 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(__doc__)
     add_data_flags(made)
     made.add_argument("--space", choices=SPACES, default="default", help="what is searched")
+    made.add_argument(
+        "--vary",
+        nargs="+",
+        metavar="NAME",
+        help="hyperparameters to search, the others having their defaults; all if not given",
+    )
     made.add_argument(
         "--algorithm", choices=ALGORITHMS, default="random", help="what suggests the trials"
     )
@@ -72,6 +77,13 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--retrain", action="store_true", help="train the best anew on training and validation rows"
+    )
+    made.add_argument(
+        "--average",
+        type=count,
+        default=1,
+        metavar="K",
+        help="end with the mean of the best K models",
     )
     made.add_argument(
         "--baseline", action="store_true", help="put a linear model and boosting beside it"
@@ -185,14 +197,22 @@ def _conclude(console: Console, study: Study, data: Dataset, arguments: argparse
             f"failed with: {reasons}. See {study.run_dir / 'results.csv'}."
         )
     console.print(results.rich_table())
-    best = study.oracle.get_best_trials()[0]
     anew = arguments.retrain or arguments.folds > 1  # a model of one fold has not seen the others
-    model = retrained(study, best, data, arguments) if anew else study.load_model(best)
-    model.save(study.run_dir / "model.keras")
-    data.pipeline(model).save(study.run_dir / "pipeline.keras")
+    trials = study.oracle.get_best_trials(arguments.average)
+    models = [
+        study.train_anew(trial, data, arguments.epochs) if anew else study.load_model(trial)
+        for trial in trials
+    ]
+    names = [f"trial {trial.trial_id}" for trial in trials]
+    if len(models) > 1:
+        models.append(mean_of(models))
+        names.append(f"the mean of these {len(trials)}")
+    models[-1].save(study.run_dir / "model.keras")
+    data.pipeline(models[-1]).save(study.run_dir / "pipeline.keras")
     metric = "RMSE" if data.task == "regression" else "accuracy"
     lines = [
-        f"Test {metric} of trial {best.trial_id}: {score(model, data, data.x_test, data.y_test)}"
+        f"Test {metric} of {name}: {score(model, data, data.x_test, data.y_test)}"
+        for name, model in zip(names, models, strict=True)
     ]
     if arguments.baseline:
         lines += [f"Test {metric} of {name}: {found}" for name, found in baseline_scores(data)]
@@ -202,23 +222,6 @@ def _conclude(console: Console, study: Study, data: Dataset, arguments: argparse
     console.print(f"Report: {report}", soft_wrap=True, markup=False)
     look = command_line("tensorboard.main", "--logdir", study.run_dir / "logs")
     console.print(f"Look at it: {look}", soft_wrap=True, markup=False)
-
-
-def retrained(
-    study: Study, trial: Any, data: Dataset, arguments: argparse.Namespace
-) -> keras.Model:
-    """Returns the model of a trial's hyperparameters, trained on all rows but the test's."""
-    keras.utils.set_random_seed(arguments.seed)
-    model = study.hypermodel.build(trial.hyperparameters)
-    study.hypermodel.fit(
-        trial.hyperparameters,
-        model,
-        *together(data),
-        epochs=trial.hyperparameters.values.get("tuner/epochs", arguments.epochs),
-        seed=arguments.seed,
-        verbose=0,
-    )
-    return model
 
 
 if __name__ == "__main__":

@@ -85,6 +85,20 @@ class Study(keras_tuner.Tuner):
         model.load_weights(self._weights(trial.trial_id, 0))
         return model
 
+    def train_anew(self, trial: Any, data: Dataset, epochs: int) -> keras.Model:
+        """Returns a model of a trial's hyperparameters, trained on all rows but the test's.
+
+        Args:
+            trial: keras-tuner's.
+            data: Has the rows.
+            epochs: Epochs, where Hyperband did not say how many.
+        """
+        keras.utils.set_random_seed(self._seed)
+        model = self.hypermodel.build(trial.hyperparameters)
+        epochs = trial.hyperparameters.values.get("tuner/epochs", epochs)
+        self._fit(trial, model, *together(data), epochs=epochs, seed=self._seed)
+        return model
+
     def on_trial_end(self, trial: Any) -> None:
         super().on_trial_end(trial)
         self._tell()
@@ -99,21 +113,17 @@ class Study(keras_tuner.Tuner):
         model = self.hypermodel.build(trial.hyperparameters)
         if values.get("tuner/trial_id"):  # Hyperband goes on with this one
             model.load_weights(self._weights(values["tuner/trial_id"], fold))
-        with warnings.catch_warnings():
-            # A search tries what is not ideal, such as 1cycle with an optimizer without momentum.
-            warnings.simplefilter("ignore", UserWarning)
-            history = self.hypermodel.fit(
-                trial.hyperparameters,
-                model,
-                data.x_train,
-                data.y_train,
-                validation_data=(data.x_val, data.y_val),
-                epochs=values.get("tuner/epochs", epochs),
-                initial_epoch=values.get("tuner/initial_epoch", 0),
-                callbacks=[rule] if fold == 0 else [],
-                seed=seed,
-                verbose=0,
-            )
+        history = self._fit(
+            trial,
+            model,
+            data.x_train,
+            data.y_train,
+            validation_data=(data.x_val, data.y_val),
+            epochs=values.get("tuner/epochs", epochs),
+            initial_epoch=values.get("tuner/initial_epoch", 0),
+            callbacks=[rule] if fold == 0 else [],
+            seed=seed,
+        )
         model.save_weights(self._weights(trial.trial_id, fold))
         if fold == 0:
             directory = Path(self.get_trial_dir(trial.trial_id))
@@ -126,6 +136,12 @@ class Study(keras_tuner.Tuner):
         }
         metrics[OBJECTIVE] -= sum(float(penalty) for penalty in model.losses)
         return metrics
+
+    def _fit(self, trial: Any, *arguments: Any, **keywords: Any) -> Any:
+        with warnings.catch_warnings():
+            # A search tries what is not ideal, such as 1cycle with an optimizer without momentum.
+            warnings.simplefilter("ignore", UserWarning)
+            return self.hypermodel.fit(trial.hyperparameters, *arguments, verbose=0, **keywords)
 
     def _weights(self, trial_id: str, fold: int) -> str:
         return str(Path(self.get_trial_dir(trial_id)) / f"fold-{fold}.weights.h5")

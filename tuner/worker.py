@@ -25,7 +25,7 @@ from tuner.settings import Settings
 from tuner.study import Study
 
 WAIT = 300  # seconds for a chief that does not answer, as it may be started again
-RECYCLED = 50  # trials, after which a worker leaves its place to a fresh process
+RECYCLED = 200  # trials, after which a worker leaves its place to a fresh process
 PAUSE = 0.2  # seconds, before the chief is asked again that had no trial
 
 

@@ -35,6 +35,8 @@ def start(command, directory):
     return subprocess.Popen(
         list(map(str, command)), cwd=directory, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"},
+        # A shell has what it starts in the background ignore Ctrl-C; these tests may be such.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
@@ -87,8 +89,14 @@ def workers(directory):
 
 
 def test_a_search_ends_with_a_table_a_tested_model_and_a_report(command, tmp_path):
-    out = finish([*command, "--baseline", "--retrain"], tmp_path)
-    for text in ("The best 4", "Test RMSE of trial", "HistGradientBoosting", "a linear model"):
+    out = finish([*command, "--baseline", "--retrain", "--average", 2], tmp_path)
+    for text in (
+        "The best 4",
+        "Test RMSE of trial",
+        "Test RMSE of the mean of these 2",
+        "HistGradientBoosting",
+        "a linear model",
+    ):
         assert text in out
     run = tmp_path / "run"
     table = pd.read_csv(run / "results.csv")
