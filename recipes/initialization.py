@@ -26,35 +26,43 @@ def main() -> None:
     if arguments.depth < 3:
         parser.error(f"argument --depth: must be at least 3. Received: {arguments.depth}")
     report = Report("initialization", arguments)
+    depth, width = arguments.depth, arguments.width
+    equal = _compare(report, arguments, [width] * depth, f"{depth} layers of {width} units")
+    narrow = [round(units) for units in np.geomspace(width, max(1, width // 10), depth)]
+    _compare(report, arguments, narrow, f"{depth} layers that narrow to {narrow[-1]} units")
+    _plot(report, equal)
+    report.close()
+
+
+def _compare(
+    report: Report, arguments: argparse.Namespace, units: list[int], shape: str
+) -> dict[tuple[str, str], np.ndarray]:
+    """Reports what each initializer does with each activation in layers of so many units."""
     variances = {}
     with report.console.status("") as status:
         for activation in QUICK if arguments.quick else ACTIVATIONS:
             status.update(activation)
             for name, initializer in INITIALIZERS.items():
-                found = _diagnose(activation, initializer, arguments)
+                found = _diagnose(activation, initializer, units, arguments.seed)
                 variances[activation, name] = by_depth(found)
     rows = [_row(activation, variances) for activation in dict.fromkeys(a for a, _ in variances)]
     header = ["", *(f"{name}: {way}" for name in INITIALIZERS for way in ("signal", "gradient")),
               "the book's", "measured"]  # fmt: skip
-    report.table(
-        f"What a layer multiplies variance by, {arguments.depth} layers of {arguments.width} units",
-        header, rows,
-    )  # fmt: skip
-    _plot(report, variances)
-    report.close()
+    report.table(f"What a layer multiplies variance by, {shape}", header, rows)
+    return variances
 
 
-def _diagnose(activation: str, initializer: str, arguments: argparse.Namespace) -> Diagnosis:
-    rng = np.random.default_rng(arguments.seed)
-    x = rng.normal(size=(EXAMPLES, arguments.width)).astype("float32")
+def _diagnose(activation: str, initializer: str, units: list[int], seed: int) -> Diagnosis:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(EXAMPLES, units[0])).astype("float32")
     y = rng.normal(size=(EXAMPLES, 1)).astype("float32")
     model = kr.build_default_dnn(
-        arguments.width,
-        hidden_units=(arguments.width,) * arguments.depth,
+        units[0],
+        hidden_units=units,
         activation=activation,
         kernel_initializer=initializer,
         normalization=None,
-        seed=arguments.seed,
+        seed=seed,
     )
     return kr.diagnose(model, x, y)
 
@@ -86,8 +94,8 @@ def _row(activation: str, variances: dict[tuple[str, str], np.ndarray]) -> list[
 
 
 def _off(pair: Sequence[float]) -> float:
-    """How far both factors are from keeping the variance."""
-    return sum(abs(math.log(factor)) for factor in pair)
+    """How far the worse of both factors is from keeping the variance."""
+    return max(abs(math.log(factor)) for factor in pair)
 
 
 def _plot(report: Report, variances: dict[tuple[str, str], np.ndarray]) -> None:

@@ -17,7 +17,7 @@ def column(table, head):
 
 
 def test_each_initializer_keeps_the_variance_of_its_activation(report):
-    [table] = report("initialization", "--depth", 10, figures=["variance"])
+    table, narrowing = report("initialization", "--depth", 10, figures=["variance"])
     assert [row["the book's"] for row in table.values()] == ["Glorot", "He", "LeCun"]
     kept = [
         (table["relu"], "He"),
@@ -30,6 +30,14 @@ def test_each_initializer_keeps_the_variance_of_its_activation(report):
     assert float(table["relu"]["LeCun: signal"]) == pytest.approx(0.5, abs=0.05)
     assert float(table["relu"]["LeCun: gradient"]) == pytest.approx(0.5, abs=0.05)
     assert "LeCun" in table["selu"]["measured"]
+    # A gradient on its way back goes through as many weights as a layer has units, of 1 / inputs each.
+    narrower = 10 ** (-1 / 9)
+    assert float(narrowing["selu"]["LeCun: signal"]) == pytest.approx(1, abs=0.1)
+    assert float(narrowing["selu"]["LeCun: gradient"]) == pytest.approx(narrower, abs=0.1)
+    # Glorot's variance, 2 / (inputs + units), is between what the two ask for.
+    assert float(narrowing["tanh"]["Glorot: gradient"]) > float(
+        narrowing["tanh"]["LeCun: gradient"]
+    )
 
 
 def test_activations_that_do_not_saturate_learn_faster(report):
