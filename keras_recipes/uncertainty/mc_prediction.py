@@ -13,7 +13,10 @@ from keras_recipes.checks import check_instance, check_integer
 from keras_recipes.uncertainty.moments import link_of, start, summary, update
 from keras_recipes.uncertainty.sampling import Sampler, random_layers
 
-AT_ONCE = 2**20  # numbers in the largest tensor of a draw: several draws of few rows go together
+AT_ONCE = (
+    5 * 2**18
+)  # numbers in the largest tensor of a draw: several draws of few rows go together
+MOST = 256  # draws that go together at most: they share how a dropout rate is rounded
 SIDE_BY_SIDE = 8  # draws in the making: one takes random bits while another multiplies
 BLOCK = 8  # batches that go together through the deterministic part, which is called eagerly
 
@@ -60,7 +63,7 @@ def mc_predict(
     and sample, however deep in the model; all else is as at inference, batch normalization too.
     What comes before the first of them is computed once. Mean and deviation are kept up to date
     sample by sample, so that memory does not grow with `n_samples`. The model, its random seeds
-    among it, stays as it is. Dropout rates are rounded to 1/65536. TensorFlow only.
+    among it, stays as it is. TensorFlow only.
 
     Args:
         model: A built `keras.Model` with dropout, compiled or not.
@@ -120,7 +123,7 @@ class _Loop:
         self._n_samples = n_samples
         self._copies = 1
         if sampler.has_masks_of_each_row():
-            self._copies = min(n_samples, max(1, AT_ONCE // (rows * sampler.widest)))
+            self._copies = min(n_samples, MOST, max(1, AT_ONCE // (rows * sampler.widest)))
         self._steps = -(-n_samples // self._copies)
         self._begun = 0
         self._function: Any = None

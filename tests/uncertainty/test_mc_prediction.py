@@ -173,6 +173,16 @@ def test_one_draw_has_no_deviation():
     np.testing.assert_allclose(prediction.mutual_information, 0, atol=1e-6)
 
 
+@pytest.mark.parametrize("rate", [0.001, 0.25, 0.3, 0.994, 0.999])
+def test_the_rate_is_exact(rate):
+    model = keras.Sequential([keras.Input((64,)), layers.Dropout(rate)])
+    x = np.ones((1000, 64), "float32")
+    kept = kr.mc_predict(model, x, 100, seed=1).mean * (1 - rate)
+    of_masks = rate * (1 - rate) / (100 * x.size)
+    of_rounding = 1 / 256**2 / 4 / (64 * 5)  # each unit's, in five groups of draws
+    assert abs(kept.mean() - (1 - rate)) < 5 * np.sqrt(of_masks + of_rounding)
+
+
 def test_batches_keep_the_order_of_the_rows():
     model = keras.Sequential([keras.Input((1,)), layers.Dropout(0.5)])
     x = np.arange(1, 1001, dtype="float32")[:, None]
