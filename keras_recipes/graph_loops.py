@@ -49,8 +49,8 @@ class TrainingLoop:
 
     def __init__(self, model: keras.Model, examples: Examples, total_steps: int) -> None:
         self._data = _tensors(examples)
-        self._size = examples.batch_size
-        self._whole, self._rest = divmod(examples.count, examples.batch_size)
+        self._size = min(examples.batch_size, examples.count)
+        self._whole, self._rest = divmod(examples.count, self._size)
         build_from(model, tree.map_structure(lambda each: each[:1], self._data))
         self._model = model
         self._long = total_steps >= LONG
