@@ -1,7 +1,5 @@
 """The chief of a search by several processes: it hands out trials over keras-tuner's protocol."""
 
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,31 +11,38 @@ import grpc
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
+from tuner.nursery import FAREWELL, Nursery
 from tuner.oracles import Dependable
 
 POLL = 0.2  # seconds between two looks at the workers
-FAREWELL = 10.0  # seconds for workers to hear that the search is over
 DEATHS = 3  # of workers over one trial, or before their first one, that are not tried again
 
 
 class LocalWorkers:
     """Worker processes on this machine; one that dies is started again under its name.
 
-    They end when this process does, however it ends.
-
     Args:
         oracle: What they get their trials from.
+        nursery: What starts them; None for no workers.
         count: How many.
-        command: What starts one, but for its name.
+        flags: Of each, but for its name.
         run_dir: Where what they print is kept.
     """
 
-    def __init__(self, oracle: Dependable, count: int, command: list[str], run_dir: Path) -> None:
-        self._oracle, self._command = oracle, command
+    def __init__(
+        self,
+        oracle: Dependable,
+        nursery: Nursery | None,
+        count: int,
+        flags: list[str],
+        run_dir: Path,
+    ) -> None:
+        self._oracle, self._nursery, self._flags = oracle, nursery, flags
         self._logs = run_dir / "workers"
         self._logs.mkdir(exist_ok=True)
         self._deaths: Counter[str] = Counter()
-        self.processes = {name: self._start(name) for name in map("worker-{}".format, range(count))}
+        for number in range(count):
+            self._start(f"worker-{number}")
 
     def check(self) -> None:
         """Starts again those that have died; fails a trial over which too many did.
@@ -45,28 +50,14 @@ class LocalWorkers:
         Raises:
             RuntimeError: If workers die without a trial.
         """
-        for name, process in self.processes.items():
-            status = process.poll()
-            if status is None:
-                continue
+        for name, status in self._nursery.ended() if self._nursery else ():
             if status != 0:  # else it made room for a fresh one
                 trial = self._oracle.ongoing_trials.get(name)
                 told = trial.trial_id if trial else ""
                 self._deaths[told] += 1
                 if self._deaths[told] >= DEATHS:
                     self._give_up(name, told, status)
-            self.processes[name] = self._start(name)
-
-    def stop(self) -> None:
-        """Ends all of them."""
-        for process in self.processes.values():
-            process.terminate()
-        for process in self.processes.values():
-            try:
-                process.wait(FAREWELL)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            self._start(name)
 
     def _give_up(self, name: str, trial_id: str, status: int) -> None:
         how = f"by signal {-status}" if status < 0 else f"with status {status}"
@@ -80,15 +71,9 @@ class LocalWorkers:
             f"last said: {last[0]} See {log}."
         )
 
-    def _start(self, name: str) -> "subprocess.Popen[bytes]":
-        with self._log(name).open("ab") as log:
-            return subprocess.Popen(
-                [*self._command, "--name", name],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for this process, which stops them
-            )
+    def _start(self, name: str) -> None:
+        if self._nursery:
+            self._nursery.start(name, [*self._flags, "--name", name], self._log(name))
 
     def _log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
@@ -130,6 +115,7 @@ def served(oracle: Dependable, address: str) -> Iterator[tuple[int, OracleServic
 
 def lead(
     oracle: Dependable,
+    nursery: Nursery | None,
     address: str,
     count: int,
     run_dir: Path,
@@ -140,6 +126,7 @@ def lead(
 
     Args:
         oracle: What suggests the trials.
+        nursery: What starts workers on this machine; None for workers from elsewhere alone.
         address: HOST:PORT to listen at.
         count: Workers to start on this machine; others may join.
         run_dir: Of the search.
@@ -153,20 +140,19 @@ def lead(
     with served(oracle, address) as (port, servicer):
         host = address.rpartition(":")[0]
         local = "127.0.0.1" if host in ("0.0.0.0", "[::]") else host
-        command = [
-            sys.executable, "-m", "tuner.worker", "--chief", f"{local}:{port}",
-            "--run-dir", str(run_dir), "--threads", str(threads), "--of-this-machine",
+        flags = [
+            "--chief", f"{local}:{port}", "--run-dir", str(run_dir), "--threads", str(threads),
+            "--of-this-machine",
         ]  # fmt: skip
-        workers = LocalWorkers(oracle, count, command, run_dir)
-        try:
-            while not servicer.stop_triggered:
-                workers.check()
-                oracle.expire()
-                look()
-                time.sleep(POLL)
-            end = time.monotonic() + FAREWELL
-            while oracle.tuner_ids and time.monotonic() < end:
-                time.sleep(POLL)
-        finally:
-            workers.stop()
+        workers = LocalWorkers(oracle, nursery, count, flags, run_dir)
+        while not servicer.stop_triggered:
+            workers.check()
+            oracle.expire()
+            look()
+            time.sleep(POLL)
+        end = time.monotonic() + FAREWELL
+        while oracle.tuner_ids and time.monotonic() < end:
+            time.sleep(POLL)
+        if nursery:
+            nursery.stop()
         look()

@@ -22,10 +22,12 @@ from recipes.train import score
 from tuner.averaging import mean_of
 from tuner.baselines import baseline_scores
 from tuner.chief import lead
+from tuner.nursery import Nursery
 from tuner.oracles import ALGORITHMS, TRIALS, Dependable
 from tuner.results import Results
 from tuner.settings import SPACES, Settings
 from tuner.study import OBJECTIVE, Study
+from tuner.worker import main as work
 
 ADDRESS = "127.0.0.1:0"  # of a chief, if not given: for this machine alone, a port that is free
 
@@ -110,11 +112,18 @@ def main() -> None:
         )
     run_dir = arguments.run_dir or new_run_directory("search")
     settings = Settings.of(arguments)
-    with RunDirectory(run_dir).opened(settings.as_dict(), "auto"):
-        search(settings, arguments, run_dir)
+    if arguments.chief and arguments.workers is None:
+        arguments.workers = 1
+    # Before there is a lock, which a process that is forked would hold, too.
+    with contextlib.ExitStack() as stack:
+        nursery = stack.enter_context(Nursery(lambda: run(work))) if arguments.workers else None
+        stack.enter_context(RunDirectory(run_dir).opened(settings.as_dict(), "auto"))
+        search(settings, arguments, run_dir, nursery)
 
 
-def search(settings: Settings, arguments: argparse.Namespace, run_dir: Path) -> None:
+def search(
+    settings: Settings, arguments: argparse.Namespace, run_dir: Path, nursery: Nursery | None
+) -> None:
     """Runs or goes on with a search, tests its best model and saves it."""
     console = Console()
     data = settings.load_data()
@@ -127,23 +136,25 @@ def search(settings: Settings, arguments: argparse.Namespace, run_dir: Path) -> 
         if arguments.max_minutes is not None:
             oracle.deadline = time.monotonic() + 60 * arguments.max_minutes
         bar.update()
-        if arguments.workers is None and arguments.chief is None:
+        if arguments.workers is None:
             gc.freeze()
             study.search(data, settings.epochs)
         else:
-            _lead(study, arguments, bar.update)
+            _lead(study, arguments, nursery, bar.update)
     if oracle.stopped_by:
         console.print(f"Stopped: {oracle.stopped_by}.")
     _conclude(console, study, data, arguments)
 
 
-def _lead(study: Study, arguments: argparse.Namespace, look: Callable[[], None]) -> None:
-    workers = 1 if arguments.workers is None else arguments.workers
+def _lead(
+    study: Study, arguments: argparse.Namespace, nursery: Nursery | None, look: Callable[[], None]
+) -> None:
+    workers = arguments.workers
     threads = max(1, (os.cpu_count() or 1) // max(1, workers))
     study.save()
     study.oracle.save()
     address = arguments.chief or ADDRESS
-    lead(study.oracle, address, workers, study.run_dir, threads, look)
+    lead(study.oracle, nursery, address, workers, study.run_dir, threads, look)
 
 
 class Bar:

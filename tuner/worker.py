@@ -103,6 +103,7 @@ def work(chief: str, run_dir: Path, name: str, of_this_machine: bool = False) ->
             f"`--run-dir` must be the directory of the chief's search. Received: {run_dir}, where no "
             "search is. Share the chief's directory with this machine, and pass its path here."
         )
+    print(f"process {os.getpid()} works for {chief}", flush=True)
     search = Settings(**settings)
     host, _, port = chief.rpartition(":")
     os.environ["KERASTUNER_ORACLE_IP"], os.environ["KERASTUNER_ORACLE_PORT"] = host, port

@@ -1,7 +1,9 @@
 """Searches as commands: from the first trial to the report, and what a kill leaves."""
 
+import contextlib
 import functools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -74,17 +76,23 @@ def wait_for(condition):
         time.sleep(0.05)
 
 
+def processes(directory):
+    """All that run there, of whatever kind."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            if (path / "cwd").readlink() == directory:
+                found.append(int(path.name))
+    return found
+
+
 def workers(directory):
     """The processes of workers, by their names."""
-    found = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (path / "cmdline").read_bytes().split(b"\0")
-            here = (path / "cwd").readlink() == directory
-        except OSError:  # it has ended
-            continue
-        if here and b"tuner.worker" in words:
-            found[words[words.index(b"--name") + 1].decode()] = int(path.name)
+    running, found = processes(directory), {}
+    for log in directory.glob("run/workers/*.log"):
+        told = re.findall(r"^process (\d+) works", log.read_text(), re.MULTILINE)
+        if told and int(told[-1]) in running:
+            found[log.stem] = int(told[-1])
     return found
 
 
@@ -145,7 +153,7 @@ def test_workers_that_are_killed_lose_no_trial(command, tmp_path, pytestconfig):
     assert process.returncode == 0, err
     assert "The best 4" in out
     assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
-    assert not workers(tmp_path)
+    assert not processes(tmp_path)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -154,7 +162,7 @@ def test_no_worker_outlives_its_chief_and_the_search_goes_on(command, tmp_path, 
     wait_for(lambda: statuses(tmp_path))
     process.send_signal(how)
     _, err = end(process)
-    wait_for(lambda: not workers(tmp_path))
+    wait_for(lambda: not processes(tmp_path))
     if how == signal.SIGINT:
         assert err.strip().endswith(
             "Interrupted. The same command with the same --run-dir goes on."
@@ -177,6 +185,21 @@ def test_a_chief_that_comes_back_finds_its_workers(command, tmp_path):
         _, err = end(each)
         assert each.returncode == 0, err
     assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
+
+
+def test_workers_end_with_the_nursery_and_the_search_says_so(command, tmp_path):
+    process = start([*command, "--workers", 2], tmp_path)
+    wait_for(lambda: len(workers(tmp_path)) == 2)
+    [nursery] = {parent(pid) for pid in workers(tmp_path).values()}
+    os.kill(nursery, signal.SIGKILL)
+    _, err = end(process)
+    assert process.returncode == 2
+    assert "The process that starts workers must run" in err
+    wait_for(lambda: not processes(tmp_path))
+
+
+def parent(pid):
+    return int(re.search(r"^PPid:\s*(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[1])
 
 
 def free_port():
