@@ -146,7 +146,6 @@ class StepLog(StepRecords):
 
     def _of_update(self, step: Any, gradients: list[Any]) -> dict[str, Any]:
         """The rates of a step, and the norms of its gradients."""
-        import tensorflow as tf
 
         optimizer = innermost(self.model.optimizer)
         return {
