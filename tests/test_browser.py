@@ -82,16 +82,21 @@ def page(browser, board, request, tmp_path_factory):
     def open_tab(name):
         page = browser.new_page(viewport={"width": 1600, "height": 1300})
         page.set_default_timeout(SECONDS * 1000)
-        pages.append((name, page))
-        page.goto(f"{board}#{name}")
+        pages.append(page)
+        page.goto(f"{board}?forceSVG=true#{name}")  # curves by WebGL need a GPU
         return page
 
     yield open_tab
     kept = Path(request.config.getoption("screenshots") or tmp_path_factory.getbasetemp())
     kept.mkdir(parents=True, exist_ok=True)
-    for name, page in pages:
-        page.screenshot(path=kept / f"tensorboard-{name}.png")
+    for page in pages:
+        page.screenshot(path=kept / f"{request.node.name}.png")
         page.close()
+
+
+def wait_for_curves(card, count):
+    """Until a card has curves: paths of more than one point."""
+    card.locator("line-chart svg path[d*='L']").nth(count - 1).wait_for(state="attached")
 
 
 def test_the_scalars_of_all_runs_lie_over_each_other(page):
@@ -101,14 +106,21 @@ def test_the_scalars_of_all_runs_lie_over_each_other(page):
     card = tab.locator("scalar-card").first
     for run in ("elu/logs/train", "elu/logs/validation", "sigmoid/logs/train"):
         card.get_by_text(run, exact=True).first.wait_for()
-    assert card.locator("canvas, svg").count() > 0
+    wait_for_curves(card, 4)  # of training and validation, of both
 
 
 def test_each_step_has_its_cards(page):
     tab = page("timeseries")
     tab.locator("tb-filter-input input[placeholder='Filter tags (regex)']").fill("^step")
+    tab.keyboard.press("Escape")  # closes a list of tags that lies over the cards
     for name in ("loss", "accuracy", "learning_rate", "momentum", "gradient_norm"):
-        tab.locator("scalar-card").get_by_text(f"step/{name}", exact=True).first.wait_for()
+        card = tab.locator("scalar-card").filter(has=tab.get_by_text(f"step/{name}", exact=True))
+        wait_for_curves(card.first, 2)
+
+
+def test_the_graph_of_the_model_is_drawn(page):
+    tab = page("graphs&run=elu%2Flogs%2Ftrain")
+    tab.locator("tf-graph-scene svg .node").first.wait_for()
 
 
 def test_hparams_have_a_row_for_each_run(page):

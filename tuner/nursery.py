@@ -5,8 +5,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.context import ForkProcess
 from pathlib import Path
+from typing import Any
 
 FORK = multiprocessing.get_context("fork")
 FAREWELL = 10.0  # seconds for workers to end in
@@ -68,7 +69,7 @@ class Nursery:
 def _serve(work: Callable[[], None], pipe: Connection, of_the_maker: Connection) -> None:
     of_the_maker.close()  # else its end would not be seen
     os.setsid()  # Ctrl-C is for the maker, which stops all of them
-    workers: dict[int, tuple[str, BaseProcess]] = {}
+    workers: dict[Any, tuple[str, ForkProcess]] = {}  # by what tells of their end
     while True:
         for ready in wait([pipe, *workers]):
             if ready is pipe:
@@ -93,7 +94,7 @@ def _work(work: Callable[[], None], flags: list[str], log: Path) -> None:
     work()
 
 
-def _end(processes: list[BaseProcess]) -> None:
+def _end(processes: list[ForkProcess]) -> None:
     for process in processes:
         process.terminate()
     for process in processes:
