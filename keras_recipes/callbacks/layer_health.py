@@ -91,7 +91,7 @@ class LayerHealth(StepRecords):
     def restore(self) -> None:
         """Gives the model its own training step back; `keras_recipes.fit` does so at its end.
 
-        After a `keras.Model.fit` that was interrupted it is for the caller to do.
+        After a `keras.Model.fit` that was interrupted the next one with such a callback does so.
         """
         super().restore()
         if self.model is not None and self.model.__dict__.pop("train_step", None) is not None:

@@ -58,7 +58,7 @@ class StepLog(StepRecords):
     def restore(self) -> None:
         """Gives the model its own loss and optimizer back; `keras_recipes.fit` does so at its end.
 
-        After a `keras.Model.fit` that was interrupted it is for the caller to do.
+        After a `keras.Model.fit` that was interrupted the next one with such a callback does so.
         """
         super().restore()
         if self._undo:

@@ -51,11 +51,13 @@ class StepRecords(keras.callbacks.Callback):
     def restore(self) -> None:
         """Makes the model what it was; `keras_recipes.fit` does so at its end.
 
-        After a `keras.Model.fit` that was interrupted it is for the caller to do.
+        After a `keras.Model.fit` that was interrupted the next one with such a callback does so.
         """
         if self._writer is not None:
             self._writer.close()
         self._log_into = self._writer = None
+        if self.model is not None and vars(self.model).get(type(self).__name__) is self:
+            del vars(self.model)[type(self).__name__]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._taken_before = steps_taken(self.model.optimizer)
@@ -76,6 +78,16 @@ class StepRecords(keras.callbacks.Callback):
         self.restore()
 
     def _open(self) -> None:
+        """Raises ValueError where the training has another of the kind."""
+        kind = type(self).__name__
+        before = vars(self.model).get(kind)  # there, Keras tracks nothing
+        if before is not None:
+            if before.params is self.params:
+                raise ValueError(
+                    f"`callbacks` must have one {kind} at most. Received: two. Leave one of them out."
+                )
+            before.restore()  # of a training that was interrupted
+        vars(self.model)[kind] = self
         self._tags: Sequence[str] | None = None
         self._steps_before = 0
         log_dir = self._log_into if self.log_dir is None else self.log_dir
