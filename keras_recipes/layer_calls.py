@@ -1,6 +1,6 @@
 """A model as the calls of its layers, one after the other, those of models inside it among them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +24,13 @@ class LayerCall:
         operation: What is called.
         arguments: (args, kwargs), with slots in the place of tensors.
         outputs: The numbers of the values that it gives.
+        path: The names of the models that it stands in, from the outermost; without the whole one.
     """
 
     operation: Any
     arguments: Any
     outputs: tuple[int, ...]
+    path: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -77,7 +79,9 @@ class LayerCalls:
         self.shapes.append(shape)
         return Slot(len(self.shapes) - 1)
 
-    def _take_apart(self, graph: Any, inputs: Sequence[Slot]) -> list[Slot]:
+    def _take_apart(
+        self, graph: Any, inputs: Sequence[Slot], path: tuple[str, ...] = ()
+    ) -> list[Slot]:
         slots = {id(tensor): slot for tensor, slot in zip(graph.inputs, inputs, strict=True)}
         for node in _nodes(graph):
             arguments = node.arguments.convert(
@@ -85,13 +89,33 @@ class LayerCalls:
             )
             inner = _graph_of(node.operation)
             if inner is None:
-                outputs = [self._new_slot(each.shape) for each in node.outputs]
-                numbers = tuple(slot.number for slot in outputs)
-                self.calls.append(LayerCall(node.operation, arguments, numbers))
+                outputs = self._add(node.operation, arguments, node.outputs, path)
             else:
-                outputs = self._take_apart(inner, tree.flatten(arguments[0]))
+                within = self._add(_taking_inputs(inner), arguments, inner.inputs, path)
+                outputs = self._take_apart(inner, within, (*path, node.operation.name))
             slots |= {id(each): slot for each, slot in zip(node.outputs, outputs, strict=True)}
         return [slots[id(tensor)] for tensor in graph.outputs]
+
+    def _add(
+        self, operation: Any, arguments: Any, outputs: Sequence[Any], path: tuple[str, ...]
+    ) -> list[Slot]:
+        slots = [self._new_slot(each.shape) for each in outputs]
+        numbers = tuple(slot.number for slot in slots)
+        self.calls.append(LayerCall(operation, arguments, numbers, path))
+        return slots
+
+
+def _taking_inputs(graph: Any) -> Callable[..., Any]:
+    """What a model does first with its arguments: it matches them to its inputs, by name or order."""
+
+    def take(inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        taken = graph._standardize_inputs(inputs)
+        for each, its_mask in zip(taken, tree.flatten(mask), strict=False):  # None is one mask
+            if its_mask is not None:
+                each._keras_mask = its_mask
+        return taken
+
+    return take
 
 
 def _graph_of(operation: Any) -> Any:
