@@ -26,11 +26,14 @@ class Diagnosis:
     """What a training step shows of each layer, and what is wrong; print it.
 
     Args:
-        layers: The layers with a kernel, in the order of their calls.
+        layers: The layers with a kernel, in the order of their calls; one that is called twice comes
+            twice. Where names are equal, those of the models around them tell them apart.
         statistics: Those of each layer, shape (layers, 7): the mean and the standard deviation of
-            the activations, the share of dead units and of saturated activations, the root mean
-            square of the gradient by the activations, the norm of the gradient by the kernel, and the
-            norm of the step's change of the kernel by that of the kernel.
+            the activations; the share of dead units, which pass no gradient for any example, and of
+            saturated activations, which hardly pass any; the root mean square of the gradient by the
+            activations, of images and series its norm over the positions; the norm of the gradient
+            by the kernel; and the norm of the step's change of the kernel by that of the kernel. Zeros
+            where a layer takes no part in the step.
         loss: The loss of the step.
         findings: What is wrong; empty for a healthy network.
     """
@@ -83,10 +86,13 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
     """Looks at every layer in one training step, and says what is wrong with the network.
 
     The step is that of the compiled model: its loss, gradients, clipping and optimizer. Afterwards
-    the weights, the optimizer and the random seeds are as they were. Layers with a kernel are looked
-    at, dense and convolutional ones, in any model, where it branches in the order of their calls;
-    those in a model with a `call` of its own without the activations that come after them.
-    TensorFlow only.
+    the weights, the optimizer and the random seeds are as they were. Under gradient accumulation the
+    step is a part of one, and `update` mostly 0. TensorFlow only.
+
+    Layers with a kernel are looked at, in any model, where it branches in the order of their calls:
+    dense and convolutional ones, with the activation that they have or that comes after them, and
+    recurrent ones, from outside of their loop. In a model or layer with a `call` of its own the
+    activations that come after them are not known, and its last layer counts as the output.
 
     Args:
         model: A compiled `keras.Model`.

@@ -1,11 +1,12 @@
 """A training step whose layers, gradients and updates are looked at, inside the graph."""
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
-from keras import ops
+from keras import ops, tree
 
 from keras_recipes.diagnostics.observed_layers import ObservedLayer
 from keras_recipes.diagnostics.statistics import layer_statistics
@@ -13,6 +14,8 @@ from keras_recipes.diagnostics.statistics import layer_statistics
 
 class Observation:
     """What a training step did to some layers, as tensors of the graph that takes it.
+
+    What the step computes in a graph of its own, such as the body of a loop, is not seen.
 
     Args:
         model: A compiled model.
@@ -22,10 +25,13 @@ class Observation:
     def __init__(self, model: keras.Model, observed: Sequence[ObservedLayer]) -> None:
         self._model = model
         self._observed = observed
-        self._activations: dict[int, Any] = {}
-        self._signals: dict[int, Any] = {}  # gradients with respect to the activations
-        self._gradients: dict[int, Any] = {}
-        self._updates: dict[int, Any] = {}
+        # Each by what was called, and the number of the call.
+        self._activations: dict[tuple[Any, int], Any] = {}
+        self._signals: dict[tuple[Any, int], Any] = {}  # gradients by the activations
+        self._passed: dict[tuple[Any, int], Any] = {}  # outputs and slopes of activation functions
+        self._gradients: dict[Any, Any] = {}  # by the kernels
+        self._updates: dict[Any, Any] = {}
+        self._scale: Any = 1.0  # of the loss, in mixed precision
 
     def step(self, train_step: Callable[[Any], Any], data: Any) -> tuple[Any, Any]:
         """Takes a training step.
@@ -37,55 +43,122 @@ class Observation:
         Returns:
             The logs of the step, and statistics of shape (layers, len(STATISTICS)).
         """
+        self._graph = _current_graph()
+        functions = {each.function: each.calls for each in self._observed if each.function}
+        outputs = {each.output: each.calls for each in self._observed}
         with contextlib.ExitStack() as stack:
-            for layer in {id(each.output): each.output for each in self._observed}.values():
-                stack.enter_context(_replaced(layer, "call", self._recording(layer)))
+            for (owner, name), calls in functions.items():
+                recording = self._recording_slopes(owner, getattr(owner, name), calls)
+                stack.enter_context(_replaced(owner, name, recording))
+            for operation, calls in outputs.items():
+                recording = self._recording(operation, operation.call, calls)
+                stack.enter_context(_replaced(operation, "call", recording))
             apply = self._recording_apply(self._model.optimizer)
             stack.enter_context(_replaced(self._model.optimizer, "apply", apply))
             logs = train_step(data)
         return logs, ops.stack([self._statistics(each) for each in self._observed])
 
     def _statistics(self, each: ObservedLayer) -> Any:
+        seen, kernel = (each.output, each.number), each.layer.kernel
+        signals, gradient = self._signals.get(seen), self._gradients.get(each.layer)
         return layer_statistics(
-            each.activation if each.hidden else "linear",
-            self._activations[id(each.output)],
-            self._signals[id(each.output)],
-            each.layer.kernel,
-            self._gradients[id(each.layer)],
-            self._updates[id(each.layer)],
+            each.activation,
+            self._activations.get(seen),
+            self._passed.get((each.function[0], each.number)) if each.function else None,
+            None if signals is None else ops.cast(signals, "float32") / self._scale,
+            kernel,
+            None if gradient is None else gradient / self._scale,
+            self._updates.get(each.layer, ops.zeros_like(kernel)),
         )
 
-    def _recording(self, layer: keras.Layer) -> Callable[..., Any]:
+    def _recording(self, operation: Any, call: Any, calls: int) -> Callable[..., Any]:
+        """Calls an operation and keeps its first output and the gradient that comes back to it."""
+        numbers = itertools.count()
+
+        def recording(*args: Any, **kwargs: Any) -> Any:
+            outputs = call(*args, **kwargs)
+            key = (operation, next(numbers) % calls)  # of several passes the last one
+            first, *others = tree.flatten(outputs)
+            if not self._can_see(first):
+                return outputs
+            self._activations[key] = first
+            return tree.pack_sequence_as(outputs, [self._watched(key, first), *others])
+
+        return recording
+
+    def _watched(self, key: tuple[Any, int], output: Any) -> Any:
+        watched = self._with_signal(key, output)
+        if hasattr(output, "_keras_mask"):
+            watched._keras_mask = output._keras_mask
+        if hasattr(output, "_keras_logits"):  # from which the loss is computed, past the output
+            watched._keras_logits = self._with_signal(key, output._keras_logits)
+        return watched
+
+    def _with_signal(self, key: tuple[Any, int], output: Any) -> Any:
         import tensorflow as tf
 
-        call = layer.call
-
         @tf.custom_gradient
-        def recorded(output: Any) -> Any:
+        def identity(tensor: Any) -> Any:
             def gradient(signal: Any) -> Any:
-                self._signals[id(layer)] = signal
+                self._signals[key] = signal
                 return signal
 
-            self._activations[id(layer)] = output
-            return tf.identity(output), gradient
+            return tf.identity(tensor), gradient
 
-        return lambda *args, **kwargs: recorded(call(*args, **kwargs))
+        return identity(output)
+
+    def _recording_slopes(self, owner: Any, function: Any, calls: int) -> Callable[..., Any]:
+        """Calls an activation function and keeps its outputs and its slopes there."""
+        import tensorflow as tf
+
+        numbers = itertools.count()
+
+        def recording(*args: Any, **kwargs: Any) -> Any:
+            number = next(numbers) % calls
+            inputs = tree.flatten((args, kwargs))[0]
+            if not self._can_see(inputs):
+                return function(*args, **kwargs)
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(inputs)
+                outputs = function(*args, **kwargs)
+            slopes = tape.gradient(outputs, inputs)  # of the sum: each unit has its own input
+            if slopes is not None:
+                self._passed[owner, number] = (outputs, slopes)
+            return outputs
+
+        return recording
+
+    def _can_see(self, tensor: Any) -> bool:
+        import tensorflow as tf
+
+        numbers = isinstance(tensor, tf.Tensor) and tensor.dtype.is_floating
+        return numbers and _current_graph() == self._graph
 
     def _recording_apply(self, optimizer: Any) -> Callable[..., None]:
         apply = optimizer.apply
-        scale = getattr(optimizer, "dynamic_scale", 1.0)  # of the loss, in mixed precision
 
         def recording(grads: Any, trainable_variables: Any = None) -> None:
+            if _current_graph() != self._graph:
+                return apply(grads, trainable_variables)
             variables = trainable_variables or optimizer._trainable_variables
             by_variable = {id(v): g for v, g in zip(variables, grads, strict=True)}
-            kernels = {id(each.layer): each.layer.kernel for each in self._observed}
-            before = {key: ops.copy(kernel) for key, kernel in kernels.items()}
+            self._scale = ops.copy(getattr(optimizer, "dynamic_scale", 1.0))  # before it adapts
+            kernels = {each.layer: each.layer.kernel for each in self._observed}
+            before = {layer: ops.copy(kernel) for layer, kernel in kernels.items()}
             apply(grads, trainable_variables)
-            for key, kernel in kernels.items():
-                self._gradients[key] = by_variable[id(kernel)] / scale
-                self._updates[key] = kernel - before[key]
+            for layer, kernel in kernels.items():
+                self._gradients[layer] = by_variable.get(id(kernel))
+                self._updates[layer] = kernel - before[layer]
+            return None
 
         return recording
+
+
+def _current_graph() -> Any:
+    """What tells the graph that is being traced from others; None where nothing is."""
+    import tensorflow as tf
+
+    return None if tf.executing_eagerly() else id(tf.compat.v1.get_default_graph())
 
 
 @contextlib.contextmanager

@@ -1,46 +1,69 @@
 """Which layers of a model are looked at: those with a kernel, and where their activations come out."""
 
-from collections.abc import Iterator
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import layers
 
+from keras_recipes.diagnostics.activations import (
+    LINEAR,
+    MIXING,
+    activation_name,
+    name_of_operation,
+)
 from keras_recipes.kernels import has_kernel
 from keras_recipes.layer_calls import LayerCall, LayerCalls
+from keras_recipes.layers import MCAlphaDropout, MCDropout
 
 # Between a kernel and its activation these may stand.
-PASSED = (layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization)
-ACTIVATIONS = (
-    layers.Activation,
-    layers.ReLU,
-    layers.LeakyReLU,
-    layers.PReLU,
-    layers.ELU,
-    layers.Softmax,
+PASSED = (
+    layers.BatchNormalization,
+    layers.LayerNormalization,
+    layers.GroupNormalization,
+    layers.Dropout,
+    layers.AlphaDropout,
+    layers.GaussianDropout,
+    layers.GaussianNoise,
+    layers.MaxPooling1D,
+    layers.MaxPooling2D,
+    layers.MaxPooling3D,
+    MCDropout,
+    MCAlphaDropout,
 )
 
 
 @dataclass(frozen=True)
 class ObservedLayer:
-    """A layer with a kernel and what it activates.
+    """A call of a layer with a kernel, and what it activates.
 
     Args:
+        name: Its name, one of its own in the model: that of the layer, with the models that it stands
+            in where others have the same, and the number of the call from the second on.
         layer: The layer with the kernel.
-        output: The layer whose output are its activations: itself, or an activation after it.
+        output: The layer or operation whose output are its activations: itself, a wrapper or the
+            recurrent layer around it, or an activation after it.
+        number: Which call of `output` it is, from 0.
+        calls: How often a step calls `output`.
+        function: Where its activation function is called, as an object and the name of its attribute;
+            None where it has no slope of its own.
         activation: Name of the activation, such as `"relu"`; `"linear"` for none.
         hidden: Whether other layers with a kernel come after it.
+        positions: Number of positions at which it has activations, in an image or a series; else 1.
     """
 
+    name: str
     layer: keras.Layer
-    output: keras.Layer
+    output: Any
+    number: int
+    calls: int
+    function: tuple[Any, str] | None
     activation: str
     hidden: bool
-
-    @property
-    def name(self) -> str:
-        """The name of the layer with the kernel."""
-        return self.layer.name
+    positions: int
 
 
 def observed_layers(model: keras.Model) -> list[ObservedLayer]:
@@ -49,47 +72,132 @@ def observed_layers(model: keras.Model) -> list[ObservedLayer]:
     Args:
         model: A built model.
     """
-    outputs = dict(_outputs(LayerCalls(model).calls))
-    found = [layer for layer in outputs if layer.kernel.trainable]
+    graph = _Graph(LayerCalls(model))
+    kernels = [(call, each) for call in graph.calls for each in graph.kernels_of(call)]
+    names = _names([(*call.path, *each.path) for call, each in kernels])
     return [
-        ObservedLayer(layer, outputs[layer], _activation_of(outputs[layer]), layer is not found[-1])
-        for layer in found
+        graph.observed(name, call, each)
+        for name, (call, each) in zip(names, kernels, strict=True)
+        if each.layer.kernel.trainable
     ]
 
 
-def _outputs(calls: list[LayerCall]) -> Iterator[tuple[keras.Layer, keras.Layer]]:
-    """Each layer with a kernel, and the layer whose output are its activations."""
-    takers: dict[int, list[LayerCall]] = {}
-    for call in calls:
-        for number in call.inputs:
-            takers.setdefault(number, []).append(call)
-    for call in calls:
-        if not isinstance(call.operation, keras.Layer):
-            continue
-        inside = [layer for layer in call.operation._flatten_layers() if has_kernel(layer)]
-        for layer in inside:
-            yield layer, _activating(call, takers) if len(inside) == 1 else layer
+@dataclass(frozen=True)
+class _Kernel:
+    """A layer with a kernel, in a call.
+
+    Args:
+        layer: The layer.
+        seen: What shows its output: the recurrent layer around a cell, or itself.
+        path: Names of the layers around it in the call, and its own.
+    """
+
+    layer: keras.Layer
+    seen: keras.Layer
+    path: tuple[str, ...]
 
 
-def _activating(call: LayerCall, takers: dict[int, list[LayerCall]]) -> keras.Layer:
-    layer = call.operation
-    if _activation_of(layer) != "linear":
-        return layer
-    while len(next_calls := takers.get(call.outputs[0], [])) == 1:
-        [call] = next_calls
-        if isinstance(call.operation, ACTIVATIONS):
-            return call.operation
-        if not isinstance(call.operation, PASSED):
-            break
-    return layer
+class _Graph:
+    """The calls of a model, and what comes after each."""
+
+    def __init__(self, graph: LayerCalls) -> None:
+        self.calls = graph.calls
+        self._shapes = graph.shapes
+        self._kernels = {id(call.operation): _kernels_in(call.operation) for call in self.calls}
+        self._takers: dict[int, list[LayerCall]] = {}  # of each value
+        self._numbers: dict[int, int] = {}  # of each call, among those of its operation
+        self._counts: Counter[int] = Counter()  # of the calls of an operation
+        for call in self.calls:
+            self._numbers[id(call)] = self._counts[id(call.operation)]
+            self._counts[id(call.operation)] += 1
+            for number in call.inputs:
+                self._takers.setdefault(number, []).append(call)
+        self._before_kernels: set[int] = set()  # values that come to a kernel
+        for call in reversed(self.calls):
+            if self.kernels_of(call) or self._comes_to_kernel(call):
+                self._before_kernels.update(call.inputs)
+
+    def kernels_of(self, call: LayerCall) -> list[_Kernel]:
+        """Returns the layers with a kernel in a call, in their order."""
+        return self._kernels[id(call.operation)]
+
+    def observed(self, name: str, call: LayerCall, kernel: _Kernel) -> ObservedLayer:
+        """Returns how a layer with a kernel is looked at."""
+        kernels = self.kernels_of(call)
+        hidden = kernel is not kernels[-1] or self._comes_to_kernel(call)
+        activation = activation_name(getattr(kernel.layer, "activation", None))
+        function: tuple[Any, str] = (kernel.layer, "activation")
+        output, shape = kernel.seen, None
+        if len(kernels) == 1:
+            if activation == LINEAR and (after := self._activation_after(call)):
+                call, activation = after, name_of_operation(after.operation) or LINEAR
+                function = (call.operation, "call")
+            output, shape = call.operation, self._shapes[call.outputs[0]]
+        has_slopes = activation not in (LINEAR, *MIXING) and kernel.seen is kernel.layer
+        return ObservedLayer(
+            name=name,
+            layer=kernel.layer,
+            output=output,
+            number=self._numbers[id(call)],
+            calls=self._counts[id(call.operation)],
+            function=function if hidden and has_slopes else None,
+            activation=activation,
+            hidden=hidden,
+            positions=_positions(shape or _built_shape(kernel.layer)),
+        )
+
+    def _comes_to_kernel(self, call: LayerCall) -> bool:
+        return not self._before_kernels.isdisjoint(call.outputs)
+
+    def _activation_after(self, call: LayerCall) -> LayerCall | None:
+        while len(next_calls := self._takers.get(call.outputs[0], [])) == 1:
+            [call] = next_calls
+            name = name_of_operation(call.operation)
+            if name not in (None, LINEAR):
+                return call
+            into_model = not isinstance(call.operation, keras.Operation) and len(call.outputs) == 1
+            if not (name == LINEAR or into_model or isinstance(call.operation, PASSED)):
+                break
+        return None
 
 
-def _activation_of(layer: keras.Layer) -> str:
-    if isinstance(layer, keras.layers.Wrapper):
-        return _activation_of(layer.layer)
-    kinds = {layers.ReLU: "relu", layers.LeakyReLU: "leaky_relu", layers.PReLU: "prelu"}
-    kinds |= {layers.ELU: "elu", layers.Softmax: "softmax"}
-    for kind, name in kinds.items():
-        if isinstance(layer, kind):
-            return name
-    return getattr(getattr(layer, "activation", None), "__name__", "linear")
+def _kernels_in(operation: Any) -> list[_Kernel]:
+    """The layers with a kernel in an operation: itself, or those deep inside it."""
+    if not isinstance(operation, keras.Layer):
+        return []
+    return list({id(each.layer): each for each in _flatten(operation, ())}.values())
+
+
+def _flatten(layer: keras.Layer, around: tuple[str, ...]) -> Iterator[_Kernel]:
+    path = (*around, layer.name)
+    if isinstance(layer, layers.RNN):  # its cells run in a loop, which cannot be seen into
+        cells = [each.layer for inner in layer._layers for each in _flatten(inner, ())]
+        for cell in cells:
+            yield _Kernel(cell, layer, path if len(cells) == 1 else (*path, cell.name))
+        return
+    if has_kernel(layer):
+        yield _Kernel(layer, layer, path)
+    for inner in layer._layers:
+        yield from _flatten(inner, path)
+
+
+def _names(paths: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """A name of its own for each call: the layer's, or where others have the same, its path."""
+    same = Counter(path[-1] for path in set(paths))
+    seen: Counter[str] = Counter()
+    for path in paths:
+        name = path[-1] if same[path[-1]] == 1 else "/".join(path)
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name}:{seen[name]}"
+
+
+def _positions(shape: Any) -> int:
+    return math.prod(size or 1 for size in shape[1:-1]) if shape else 1
+
+
+def _built_shape(layer: keras.Layer) -> Any:
+    """The shape of the outputs of a layer inside another one; None where it does not tell."""
+    try:
+        return layer.compute_output_shape(layer.get_build_config()["input_shape"])
+    except (AttributeError, KeyError, NotImplementedError, TypeError, ValueError):
+        return None

@@ -1,64 +1,78 @@
 """The numbers that tell a healthy layer from a sick one."""
 
-import math
 from typing import Any
 
 from keras import ops
 
+from keras_recipes.diagnostics.activations import SATURATING
+
 STATISTICS = (
     "activation_mean",
     "activation_std",
-    "dead",  # share of the units that are 0 for every example
+    "dead",  # share of the units that give nothing and pass no gradient, for every example
     "saturated",  # share of the activations where the slope is below 1% of its maximum
-    "signal_norm",  # root mean square of the gradient of the loss by the activations
+    "signal_norm",  # gradient of the loss by the activations: see `signal_norm`
     "gradient_norm",  # of the loss by the kernel
     "update_ratio",  # norm of the step's change of the kernel, by the norm of the kernel
 )
 
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
-# activation -> outputs below the first and above the second have a slope below 1% of the maximum
-FLAT = {
-    "sigmoid": (0.0025, 0.9975),  # the slope is y (1 - y), at most 1/4
-    "tanh": (-math.sqrt(0.99), math.sqrt(0.99)),  # 1 - y^2
-    "elu": (-0.99, math.inf),  # y + 1
-    "selu": (-0.99 * SELU_SCALE * SELU_ALPHA, math.inf),
-}
-DYING = ("relu", "relu6")
+FLAT = 0.01  # of the steepest slope: less hardly passes a gradient
+OFF = 1e-3  # activations that are nearer to 0 are nothing
 
 
 def layer_statistics(
-    activation: str, activations: Any, signals: Any, kernel: Any, gradient: Any, update: Any
+    activation: str,
+    activations: Any,
+    passed: tuple[Any, Any] | None,
+    signals: Any,
+    kernel: Any,
+    gradient: Any,
+    update: Any,
 ) -> Any:
     """Returns the `STATISTICS` of a layer, a tensor of shape (len(STATISTICS),).
 
     Args:
-        activation: Its name; one that cannot be dead or saturated is neither.
-        activations: Shape (batch, ..., units).
-        signals: The gradient of the loss by them.
+        activation: Its name.
+        activations: Shape (batch, ..., units); None where the step did not come by.
+        passed: What the activation function gave and its slopes there; None where it has none.
+        signals: The gradient of the loss by the activations; None where there is none.
         kernel: The weights.
-        gradient: The gradient of the loss by them.
+        gradient: The gradient of the loss by them; None where there is none.
         update: What the step added to them.
     """
-    activations = ops.cast(activations, "float32")
     nothing = ops.zeros(())
-    dead, saturated = nothing, nothing
-    if activation in DYING:
-        highest = ops.max(activations, axis=tuple(range(len(activations.shape) - 1)))
-        dead = _share(highest <= 0)
-    if activation in FLAT:
-        low, high = FLAT[activation]
-        saturated = _share((activations < low) | (activations > high))
+    mean, deviation, dead, saturated = (nothing,) * 4
+    if activations is not None:
+        activations = ops.cast(activations, "float32")
+        mean, deviation = ops.mean(activations), ops.std(activations)
+    if passed is not None:
+        outputs, slopes = (ops.cast(each, "float32") for each in passed)
+        flat = ops.abs(slopes) < FLAT * SATURATING.get(activation, 1.0)
+        if activation in SATURATING:
+            saturated = _share(flat)
+        else:
+            off = flat & (ops.abs(outputs) < OFF)
+            dead = _share(ops.all(off, axis=tuple(range(len(outputs.shape) - 1))))
     return ops.stack(
         [
-            ops.mean(activations),
-            ops.std(activations),
+            mean,
+            deviation,
             dead,
             saturated,
-            ops.sqrt(ops.mean(ops.square(ops.cast(signals, "float32")))),
-            _norm(gradient),
+            nothing if signals is None else signal_norm(signals),
+            nothing if gradient is None else _norm(gradient),
             _norm(update) / _norm(kernel),
         ]
     )
+
+
+def signal_norm(signals: Any) -> Any:
+    """The norm over the positions of an image or a series, as root mean square over examples and units.
+
+    In a dense layer it is the root mean square.
+    """
+    shape = ops.shape(signals)
+    return _norm(signals) / ops.sqrt(ops.cast(shape[0] * shape[-1], "float32"))
 
 
 def _norm(tensor: Any) -> Any:
