@@ -1,5 +1,7 @@
 """What is wrong with a network, by the book's names: the thresholds, the rules and the advice."""
 
+import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -104,10 +106,11 @@ def find(observed: Sequence[ObservedLayer], statistics: np.ndarray) -> list[Find
         (each, dict(zip(STATISTICS, map(float, row), strict=True)))
         for each, row in zip(observed, statistics, strict=True)
     ]
-    hidden = [(each, row) for each, row in rows if each.hidden]
-    dying = list(_dying(hidden))
-    flow = [] if dying else _flow(hidden)  # where units are dead, no gradient is no wonder
-    found = [*_not_finite(rows), *flow, *dying, *_saturated(hidden), *_selu(hidden)]
+    # A layer that took no part in the step has nothing to say.
+    hidden = [(each, row) for each, row in rows if each.hidden and any(row.values())]
+    found = [
+        *_not_finite(rows), *_flow(hidden), *_dying(hidden), *_saturated(hidden), *_selu(hidden),
+    ]  # fmt: skip
     return [Finding(name, layer.name, evidence, ADVICE[name]) for name, layer, evidence in found]
 
 
@@ -129,33 +132,52 @@ def _not_finite(rows: Rows) -> Found:
 
 def _flow(hidden: Rows) -> Found:
     """How the gradient changes on its way back, and the signal on its way forward."""
-    if len(hidden) < 2:
-        return
-    signals = np.array([row["signal_norm"] for _, row in hidden])
-    spreads = np.array([row["activation_std"] for _, row in hidden])
-    for kind, name, factor in (
-        ("vanishing gradients", "gradient", _ratio(signals[0], signals[-1])),
-        ("exploding gradients", "gradient", _ratio(signals[0], signals[-1])),
-        ("exploding gradients", "spread of the activations", _ratio(spreads[-1], spreads[0])),
+    gradient = _Way(hidden[::-1], "signal_norm")
+    spread = _Way(hidden, "activation_std")
+    for kind, way, pooled in (
+        ("vanishing gradients", gradient, max(1.0, gradient.pooled)),
+        ("exploding gradients", gradient, min(1.0, gradient.pooled)),
+        ("exploding gradients", spread, 1.0),
     ):
         vanishes = kind == "vanishing gradients"
-        word = "vanishing" if vanishes else "exploding"
+        word, sign = ("vanishing", "below") if vanishes else ("exploding", "above")
         rate, total = _limit(f"{word} rate"), _limit(f"{word} factor")
-        each = factor ** (1 / (len(hidden) - 1))
+        factor = way.factor * pooled
+        each = factor ** (1 / max(1, way.steps))
         if (each < rate and factor < total) if vanishes else (each > rate and factor > total):
-            layer = hidden[-1 if name != "gradient" else 0][0]
-            sign = "below" if vanishes else "above"
             yield (
                 kind,
-                layer,
-                f"{name} times {each:.3g} a layer, {factor:.2g} in all, {sign} {rate:g} and {total:g}",
+                way.end,
+                f"{way.title} times {each:.3g} a layer, {factor:.2g} in all, {sign} {rate:g} and "
+                f"{total:g}",
             )
             return
 
 
-def _ratio(over: float, under: float) -> float:
-    """1 where it says nothing: a gradient that is nowhere, or numbers that are not finite."""
-    return float(over / under) if under > 0 and np.isfinite(over) and np.isfinite(under) else 1.0
+class _Way:
+    """A number on its way through the layers that have it.
+
+    What comes behind a layer of dead units is left out, for they explain it.
+    """
+
+    def __init__(self, rows: Rows, name: str) -> None:
+        self.title = {"signal_norm": "gradient", "activation_std": "spread of the activations"}[
+            name
+        ]
+        rows = [(each, row) for each, row in rows if 0 < row[name] < np.inf]
+        ratios = [
+            after[name] / before[name]
+            for (_, before), (_, after) in itertools.pairwise(rows)
+            if before["dead"] <= _limit("dead")
+        ]
+        self.factor = math.prod(ratios)
+        self.steps = len(ratios)
+        self.pooled = 1.0
+        if rows:
+            start, self.end = rows[0][0], rows[-1][0]
+            # A mean over positions divides the norm by up to the root of their number, and where
+            # positions are repeated it grows by as much: neither is a fault.
+            self.pooled = math.sqrt(self.end.positions / start.positions)
 
 
 def _dying(hidden: Rows) -> Found:

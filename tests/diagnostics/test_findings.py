@@ -1,0 +1,141 @@
+"""Planted faults are found, and healthy networks are not accused."""
+
+import numpy as np
+import pytest
+from keras import initializers, layers
+
+from keras_recipes.diagnostics.findings import COLUMN, find
+from keras_recipes.diagnostics.observed_layers import ObservedLayer
+from keras_recipes.diagnostics.statistics import STATISTICS
+from tests.diagnostics.planted import SEEDS, convolutional, findings_by_seed, flattened, network
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(256, 20)).astype("float32")
+IMAGES = RNG.uniform(size=(16, 32, 32, 3)).astype("float32")
+
+
+def normal(deviation):
+    return initializers.RandomNormal(stddev=deviation)
+
+
+FAULTS = {
+    "sigmoid, small": ("vanishing gradients", lambda: network(12, "sigmoid", normal(0.05)), X),
+    "sigmoid, Glorot": ("vanishing gradients", lambda: network(12, "sigmoid", "glorot_uniform"), X),
+    "linear, too large": ("exploding gradients", lambda: network(12, None, normal(0.3)), X),
+    "linear, too small": ("vanishing gradients", lambda: network(12, None, normal(0.03)), X),
+    "relu, biases at -30": ("dying ReLU", lambda: network(5, "relu", "he_normal", bias=-30.0), X),
+    "relu apart": ("dying ReLU", lambda: network(3, "relu", "he_normal", bias=-30.0, apart=True), X),
+    "tanh, weights of 5": ("saturated", lambda: network(5, "tanh", normal(5.0)), X),
+    "softsign, weights of 5": ("saturated", lambda: network(5, "softsign", normal(5.0)), X),
+    "hard sigmoid, weights of 5": ("saturated", lambda: network(5, "hard_sigmoid", normal(5.0)), X),
+    "selu, He": ("not self-normalizing", lambda: network(5, "selu", "he_normal"), X),
+    "selu, unscaled": ("not self-normalizing", lambda: network(5, "selu", "lecun_normal"), 50 * X),
+    "selu, shifted": ("not self-normalizing", lambda: network(5, "selu", "lecun_normal"), X + 5),
+    "convolutions, sigmoid": (
+        "vanishing gradients",
+        lambda: convolutional(activation="sigmoid", initializer="glorot_uniform", depth=10),
+        IMAGES,
+    ),
+    "convolutions, too small": (
+        "vanishing gradients",
+        lambda: convolutional(activation=None, initializer=normal(0.02), depth=8),
+        IMAGES,
+    ),
+}  # fmt: skip
+
+HEALTHY = {
+    "ELU and He": lambda depth: network(depth, "elu", "he_normal"),
+    "ReLU and He": lambda depth: network(depth, "relu", "he_normal"),
+    "SELU and LeCun": lambda depth: network(depth, "selu", "lecun_normal"),
+    "batch-normalized ReLU": lambda depth: network(depth, "relu", "he_normal", norm=True),
+    "batch-normalized tanh": lambda depth: network(depth, "tanh", "glorot_uniform", norm=True),
+}
+HEALTHY_CONVOLUTIONS = {
+    "global pooling": convolutional,
+    "average pooling": lambda: convolutional(lambda: layers.AveragePooling2D(2), depth=2),
+    "batch-normalized": lambda: convolutional(
+        layers.BatchNormalization, layers.ReLU, activation=None, depth=2
+    ),
+    "strided and flattened": flattened,
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found(name):
+    expected, build, x = FAULTS[name]
+    model = build()
+    found = list(findings_by_seed(model, x, RNG.normal(size=(len(x), 1)).astype("float32")))
+    assert len(found) == len(SEEDS) == 10
+    for findings in found:
+        assert expected in {finding.name for finding in findings}
+        for finding in findings:
+            assert finding.layer in [layer.name for layer in model.layers]
+            assert any(character.isdigit() for character in finding.evidence)
+            assert "=" in finding.advice or "(" in finding.advice
+
+
+@pytest.mark.parametrize("depth", [2, 10, 50])
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_network_is_not_accused(name, depth):
+    assert list(findings_by_seed(HEALTHY[name](depth), X, X[:, :1] * X[:, 1:2])) == [[]] * 10
+
+
+@pytest.mark.parametrize("name", HEALTHY_CONVOLUTIONS)
+def test_healthy_convolutions_are_not_accused(name):
+    y = RNG.normal(size=(len(IMAGES), 1)).astype("float32")
+    assert list(findings_by_seed(HEALTHY_CONVOLUTIONS[name](), IMAGES, y)) == [[]] * 10
+
+
+def observed(number, **changes):
+    given = {
+        "name": f"layer_{number}", "layer": None, "output": None, "number": 0, "calls": 1,
+        "function": None, "activation": "relu", "hidden": True, "positions": 1,
+    }  # fmt: skip
+    return ObservedLayer(**{**given, **changes})
+
+
+def found(rows, **changes):
+    statistics = np.ones((len(rows), len(STATISTICS)))
+    statistics[:, COLUMN["dead"]] = statistics[:, COLUMN["saturated"]] = 0
+    for row, values in zip(statistics, rows, strict=True):
+        for name, value in values.items():
+            row[COLUMN[name]] = value
+    layers_of_rows = [observed(number, **changes) for number in range(len(rows))]
+    return [(finding.name, finding.layer) for finding in find(layers_of_rows, statistics)]
+
+
+SIGNALS = [1e-6, 1e-6, 1, 1]
+
+
+def test_a_dead_layer_explains_what_it_holds_back_and_no_more():
+    rows = [{"signal_norm": signal} for signal in SIGNALS]
+    assert found(rows) == [("vanishing gradients", "layer_0")]
+    rows[2]["dead"] = 0.95  # the gradient comes through it from its outputs to layer_1
+    assert found(rows) == [("dying ReLU", "layer_2")]
+    rows[2]["dead"], rows[0]["dead"] = 0, 0.95
+    assert found(rows) == [("vanishing gradients", "layer_0"), ("dying ReLU", "layer_0")]
+
+
+def test_layers_that_no_gradient_comes_to_are_no_fault():
+    rows = [{"signal_norm": signal} for signal in (0, 0, 0.1, 0.1)]
+    assert found(rows) == []
+    absent = dict.fromkeys(STATISTICS, 0.0)
+    centred = {"activation_mean": 0}
+    assert found([absent, centred, centred], activation="selu") == []
+
+
+def test_outputs_are_not_judged():
+    rows = [{"saturated": 0.9}, {"dead": 1.0}]
+    assert len(found(rows)) == 2
+    assert found(rows, hidden=False) == []
+
+
+@pytest.mark.parametrize(("positions", "healthy"), [((1, 1), False), ((10**4, 1), True)])
+def test_a_mean_over_positions_may_divide_the_gradient(positions, healthy):
+    statistics = np.ones((2, len(STATISTICS)))
+    statistics[:, COLUMN["dead"]] = statistics[:, COLUMN["saturated"]] = 0
+    statistics[:, COLUMN["signal_norm"]] = [1 / 150, 1]
+    pair = [observed(number, positions=each) for number, each in enumerate(positions)]
+    assert (find(pair, statistics) == []) is healthy
+    statistics[0, COLUMN["signal_norm"]] = 1e-5  # more than that
+    assert find(pair, statistics)[0].name == "vanishing gradients"
