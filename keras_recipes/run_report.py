@@ -1,6 +1,7 @@
 """What a run says of itself in TensorBoard: its settings, diagnosis, learning rates and results."""
 
 import time
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from keras_recipes.board import figure_value, scalar_value, text_value, write_bo
 from keras_recipes.diagnostics import Diagnosis, diagnose
 from keras_recipes.diagnostics.diagnosis import EXAMPLES
 from keras_recipes.diagnostics.findings import as_table
-from keras_recipes.diagnostics.observed_layers import observed_layers
+from keras_recipes.diagnostics.observed_layers import ObservedLayer, observed_layers
 from keras_recipes.extras import import_extra
 from keras_recipes.graph_loops import can_loop
 from keras_recipes.lr_finder import LearningRateCurve
@@ -48,12 +49,8 @@ def report_start(
     Raises:
         OSError: If it cannot be written.
     """
-    if can_loop(model, examples):
-        build_from(model, _some(examples, 1))
-        if observed_layers(model):
-            found = diagnose(model, *_some(examples, EXAMPLES)[:2])
-            text = text_value("diagnosis/before_training", _as_markdown(found))
-            write_board(run.logs, "diagnosis", [text])
+    if can_loop(model, examples) and (text := _diagnosis_of(model, examples)):
+        write_board(run.logs, "diagnosis", [text_value("diagnosis/before_training", text)])
     if curve is not None:
         write_board(run.logs, "learning_rates", [_of_curve(curve)])
     write_board(run.logs, "settings", _of_settings(run, model, settings, ["loss"]))
@@ -92,15 +89,14 @@ def hyperparameters(model: keras.Model) -> dict[str, Any]:
     Args:
         model: A compiled and built model.
     """
-    observed = observed_layers(model) if model.built else []
-    hidden = [each for each in observed if each.hidden]
+    hidden = {each.layer: each for each in _observed(model) if each.hidden}.values()
     inside = model._flatten_layers()
     rates = [layer.rate for layer in inside if isinstance(layer, DROPOUT)]
     optimizer = innermost(model.optimizer)
     limits = {name: getattr(optimizer, name) for name in CLIPPING}
     return {
         "model": model.name,
-        "units": "-".join(str(each.layer.kernel.shape[-1]) for each in hidden),
+        "units": "-".join(str(_units(each.layer)) for each in hidden),
         "activation": _joined(each.activation for each in hidden),
         "initializer": _joined(_initializer(each.layer) for each in hidden),
         "batch_normalization": any(isinstance(each, layers.BatchNormalization) for each in inside),
@@ -110,6 +106,30 @@ def hyperparameters(model: keras.Model) -> dict[str, Any]:
         "momentum": float(momentum_at(optimizer, 0) or 0.0),
         "clipping": _joined(f"{name} {limit:g}" for name, limit in limits.items() if limit),
     }
+
+
+def _diagnosis_of(model: keras.Model, examples: Examples) -> str | None:
+    """What `diagnose` says, or why it could not; None for a model that has nothing to look at."""
+    try:
+        build_from(model, _some(examples, 1))
+        if not observed_layers(model):
+            return None
+        return _as_markdown(diagnose(model, *_some(examples, EXAMPLES)[:2]))
+    except Exception as error:  # whatever it is, a report must not end a training
+        reason = f"The network could not be diagnosed: {type(error).__name__}: {error}"
+        warnings.warn(f"{reason}. The training goes on.", stacklevel=2)
+        return reason
+
+
+def _observed(model: keras.Model) -> list[ObservedLayer]:
+    try:
+        return observed_layers(model) if model.built else []
+    except Exception:  # the diagnosis has warned of it
+        return []
+
+
+def _units(layer: keras.Layer) -> int:
+    return getattr(layer, "units", layer.kernel.shape[-1])  # a cell has several kernels in one
 
 
 def _as_markdown(found: Diagnosis) -> str:

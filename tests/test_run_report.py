@@ -79,6 +79,42 @@ def test_the_diagnosis_is_of_the_network_before_training(tmp_path):
     assert f"loss {expected.loss:.4g}" in text
 
 
+def test_a_diagnosis_that_fails_does_not_end_the_training(tmp_path, monkeypatch):
+    def fail(*_):
+        raise TypeError("no such model")
+
+    monkeypatch.setattr("keras_recipes.run_report.diagnose", fail)
+    with pytest.warns(UserWarning, match="TypeError: no such model. The training goes on"):
+        history = fit(tmp_path, max_learning_rate=0.01)
+    assert len(history.epoch) == 4
+    text = tf.make_ndarray(logged(tmp_path)["diagnosis/before_training"].tensor).item().decode()
+    assert text == "The network could not be diagnosed: TypeError: no such model"
+
+
+def test_a_model_that_cannot_be_taken_apart_has_settings(tmp_path, monkeypatch):
+    def fail(*_):
+        raise TypeError("no such model")
+
+    monkeypatch.setattr("keras_recipes.run_report.observed_layers", fail)
+    with pytest.warns(UserWarning, match="could not be diagnosed"):
+        fit(tmp_path, max_learning_rate=0.01)
+    assert settings(tmp_path)["optimizer"] == "SGD"
+    assert settings(tmp_path)["units"] == ""
+
+
+def test_a_recurrent_network_that_is_shared_has_settings_and_a_diagnosis(tmp_path):
+    x = keras.Input((6, 1))
+    shared = keras.layers.Bidirectional(keras.layers.GRU(4, return_sequences=True))
+    hidden = keras.layers.Dense(3)(keras.layers.Flatten()(shared(shared(keras.layers.Dense(8)(x)))))
+    model = keras.Model(x, keras.layers.Dense(2, "softmax")(hidden))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    kr.fit(model, X[..., None], Y, epochs=2, verbose=0, schedule=None, run_dir=tmp_path)
+    assert settings(tmp_path)["units"] == "8-4-4-3"
+    assert settings(tmp_path)["activation"] == "linear, tanh"
+    text = tf.make_ndarray(logged(tmp_path)["diagnosis/before_training"].tensor).item().decode()
+    assert f"{shared.forward_layer.name}:2" in text
+
+
 @pytest.mark.parametrize("build", [{}, {"dropout": 0.2}])
 def test_it_leaves_the_training_as_it_is(tmp_path, build):
     logged_run = fit(tmp_path, build, max_learning_rate=0.05).history
