@@ -215,6 +215,72 @@ def test_diagnose_tells_of_a_saved_model(trained, tmp_path):
     )
 
 
+def diagnose_here(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["diagnose", *map(str, arguments)])
+    with warnings.catch_warnings():
+        command.run(importlib.import_module("recipes.diagnose").main)
+
+
+@pytest.mark.parametrize(
+    "loss", ["categorical_crossentropy", "mse", keras.losses.CategoricalHinge()]
+)
+def test_diagnose_fits_the_data_to_what_the_model_takes(loss, tmp_path, monkeypatch, capsys):
+    x = keras.Input((8, 8, 1))
+    hidden = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="elu", name="filters")(x))
+    model = keras.Model(x, keras.layers.Dense(10, "softmax")(hidden))
+    model.compile("sgd", loss)
+    model.save(tmp_path / "model.keras")
+    diagnose_here(monkeypatch, "--model", tmp_path / "model.keras")
+    assert re.search(r"filters +elu .*\n.*\nloss \d", capsys.readouterr().out)
+
+
+def two_inputs():
+    a, b = keras.Input((64,)), keras.Input((64,))
+    return keras.Model([a, b], keras.layers.Dense(10, "softmax")(a + b))
+
+
+def too_small():
+    return keras.Sequential([keras.Input((64,)), keras.layers.Dense(4, "softmax")])
+
+
+def other_features():
+    return keras.Sequential([keras.Input((30,)), keras.layers.Dense(10, "softmax")])
+
+
+@pytest.mark.parametrize(
+    ("build", "loss", "match"),
+    [
+        (two_inputs, "mse", "must have one input of a known shape"),
+        (too_small, "categorical_crossentropy", "`y` must have the shape (n, 4)"),
+        (other_features, "mse", "`x` must have the shape (n, 30)"),
+        (too_small, None, "compiled"),
+        (None, None, "must be a model that Keras can load"),
+    ],
+)
+def test_diagnose_says_what_does_not_fit(build, loss, match, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "model.keras"
+    if build is None:
+        path.write_text("not a model")
+    else:
+        model = build()
+        if loss:
+            model.compile("sgd", loss)
+        model.save(path)
+    with pytest.raises(SystemExit, match="2"):
+        diagnose_here(monkeypatch, "--model", path)
+    [line] = capsys.readouterr().err.splitlines()
+    assert match in line
+
+
+def test_diagnose_says_how_to_install_what_draws(tmp_path, monkeypatch, capsys):
+    keras_recipes.build_default_dnn(64, 10, "multiclass").save(tmp_path / "model.keras")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    arguments = ["--model", tmp_path / "model.keras", "--plot", tmp_path / "layers.png"]
+    with pytest.raises(SystemExit, match="2"):
+        diagnose_here(monkeypatch, *arguments)
+    assert "pip install 'keras-recipes[plot]'" in capsys.readouterr().err
+
+
 def test_a_command_ends_with_status_2_and_without_a_traceback(tmp_path):
     result = run(tmp_path, "default_dnn", "--data", "digit")
     assert result.returncode == 2
