@@ -143,7 +143,9 @@ def _dropping_call(layer: keras.Layer) -> Any:
     if plain and layer.rate * BYTE < BYTE - 1:
         return lambda inputs, *_, **__: _drop(inputs, layer.rate, layer.seed_generator)
     call = layer.call
-    return lambda inputs, *_, **__: call(inputs, training=True)
+    if not layer._call_has_training_arg:  # the book's own MC layers decide by themselves
+        return call
+    return lambda inputs, *_, **others: call(inputs, **(others | {"training": True}))
 
 
 def _drop(x: Any, rate: float, seeds: Any) -> Any:

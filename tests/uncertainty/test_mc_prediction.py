@@ -62,6 +62,21 @@ class Block(layers.Layer):
         return self.drop(self.dense(x))
 
 
+class BookMC(layers.Dropout):
+    def call(self, inputs):
+        return super().call(inputs, training=True)
+
+
+class BookMCAlpha(layers.AlphaDropout):
+    def call(self, inputs):
+        return super().call(inputs, training=True)
+
+
+class Faint(layers.Dropout):
+    def call(self, inputs, training=False, *, share=1.0):
+        return share * super().call(inputs, training) + (1 - share) * inputs
+
+
 class OwnModel(keras.Model):
     def __init__(self):
         super().__init__()
@@ -75,6 +90,11 @@ def own_model():
     model = OwnModel()
     model(X)
     return model
+
+
+def with_an_argument():
+    x = keras.Input((8,))
+    return keras.Model(x, Faint(0.4)(layers.Dense(6)(x), share=0.5))
 
 
 def in_half_precision():
@@ -93,6 +113,9 @@ MODELS = {
     "alpha": (lambda: stack(layers.AlphaDropout(0.3)), X),
     "mc_alpha": (lambda: stack(MCAlphaDropout(0.3)), X),
     "gaussian": (lambda: stack(layers.GaussianDropout(0.3)), X),
+    "book": (lambda: stack(BookMC(0.4)), X),
+    "book_alpha": (lambda: stack(BookMCAlpha(0.3)), X),
+    "own_argument": (with_an_argument, X),
     "noise_shape": (lambda: stack(layers.Dropout(0.4, noise_shape=(None, 1, None)), shape=(5, 8)), SERIES),
     "spatial_1d": (lambda: stack(layers.SpatialDropout1D(0.4), shape=(5, 8)), SERIES),
     "spatial_2d": (lambda: stack(layers.SpatialDropout2D(0.4), shape=(4, 4, 3)), IMAGES),
@@ -171,6 +194,13 @@ def test_one_draw_has_no_deviation():
     prediction = kr.mc_predict(stack(layers.Dropout(0.4)), X, 1, seed=1)
     assert (prediction.std == 0).all()
     np.testing.assert_allclose(prediction.mutual_information, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [layers.Dropout, BookMC, layers.SpatialDropout1D])
+def test_all_may_be_dropped(kind):
+    prediction = kr.mc_predict(keras.Sequential([keras.Input((5, 8)), kind(1.0)]), SERIES, 10)
+    assert not prediction.mean.any()
+    assert not prediction.std.any()
 
 
 @pytest.mark.parametrize("rate", [0.001, 0.25, 0.3, 0.994, 0.999])
