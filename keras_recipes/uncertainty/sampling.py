@@ -67,8 +67,9 @@ class Sampler:
     def deterministic_part(self, inputs: Any) -> list[Any]:
         """Returns what is the same in every draw, as far as a draw needs it, with masks if any."""
         values = self.graph.values_of(inputs)
-        for call in self._before:
-            call.run(values)
+        with keras.StatelessScope():  # a layer that is always in training keeps its statistics
+            for call in self._before:
+                call.run(values)
         kept = [values[number] for number in self._kept]
         masks = [getattr(value, "_keras_mask", None) for value in kept]
         return [
@@ -88,7 +89,7 @@ class Sampler:
             values[slot] = value
             if mask:
                 value._keras_mask = mask[0]
-        with self._dropping(number):
+        with self._dropping(number), keras.StatelessScope():
             for call in self._after:
                 call.run(values)
         return [values[slot.number] for slot in self.graph.outputs]

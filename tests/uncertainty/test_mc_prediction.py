@@ -181,6 +181,19 @@ def test_the_model_stays_as_it_is():
     assert all("call" not in vars(layer) for layer in model._flatten_layers())
 
 
+def test_layers_that_are_always_in_training_keep_their_state():
+    x = keras.Input((8,))
+    hidden = layers.BatchNormalization()(layers.Dense(6)(x), training=True)
+    hidden = layers.GaussianNoise(0.1)(hidden, training=True)
+    hidden = layers.BatchNormalization()(layers.Dropout(0.5)(hidden), training=True)
+    model = keras.Model(x, hidden)
+    before = [np.array(each) for each in model.variables]
+    prediction = kr.mc_predict(model, X, 20, batch_size=4)
+    assert prediction.std.min() > 0
+    for ours, theirs in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_a_seed_repeats_exactly():
     model = stack(layers.Dropout(0.4), layers.GaussianDropout(0.1))
     first, again, other = (kr.mc_predict(model, X, 20, seed=seed) for seed in (5, 5, 6))
