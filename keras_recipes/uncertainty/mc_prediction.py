@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_recipes.arrays import as_inputs
+from keras_recipes.arrays import as_inputs, is_dataset
 from keras_recipes.checks import check_instance, check_integer
 from keras_recipes.uncertainty.moments import link_of, start, summary, update
 from keras_recipes.uncertainty.sampling import Sampler, random_layers
@@ -76,9 +76,9 @@ def mc_predict(
         An `MCPrediction`.
 
     Raises:
-        TypeError: If an argument is of the wrong kind.
+        TypeError: If an argument is of the wrong kind: a dataset, say.
         ValueError: If an argument is out of range, the inputs do not fit the model or are not
-            finite, or the model has no dropout.
+            finite, or the model has no dropout or gives no row for each example.
         RuntimeError: On another backend than TensorFlow.
 
     Example:
@@ -95,6 +95,7 @@ def mc_predict(
     if seed is not None:
         check_integer("seed", seed, "[0, inf)", "For other draws each time pass None.")
     _check_model(model)
+    _check_arrays(x)
     x = as_inputs(model, x)
     if not _count(x):
         raise ValueError("`x` must have at least 1 example. Received: none. Pass some.")
@@ -137,9 +138,22 @@ class _Loop:
         """
         if self._function is None:
             self._function = self._traced(kept)
-        summaries = self._function(kept, rows, self._begun)
+        try:
+            summaries = self._function(kept, rows, self._begun)
+        except Exception:  # TensorFlow's own say nothing of what is wrong
+            self._check_rows(kept, rows)
+            raise
         self._begun += self._steps
         return tree.map_structure(_as_numpy, summaries)
+
+    def _check_rows(self, kept: list[Any], rows: int) -> None:
+        for output in self._sampler.draw(kept, 0):
+            if output.shape[:1] != (rows,):
+                raise ValueError(
+                    "`model` must give a row for each example. Received: an output of shape "
+                    f"{tuple(output.shape)} for {rows} examples. Reshape and reduce all axes but the "
+                    "first, that of the batch."
+                ) from None
 
     def _traced(self, kept: list[Any]) -> Any:
         import tensorflow as tf
@@ -161,7 +175,7 @@ class _Loop:
             wanted = tf.minimum(self._copies, self._n_samples - count)
             outputs = self._sampler.draw(repeated, first + number)
             return number + 1, [
-                update(before, count, self._split(output)[:wanted], link)
+                update(before, count, self._split(output, rows)[:wanted], link)
                 for before, output, link in zip(moments, outputs, self._links, strict=True)
             ]
 
@@ -191,8 +205,8 @@ class _Loop:
             return each
         return tf.tile(each, [self._copies] + [1] * (len(each.shape) - 1))
 
-    def _split(self, output: Any) -> Any:
-        return ops.reshape(output, (self._copies, -1, *ops.shape(output)[1:]))
+    def _split(self, output: Any, rows: Any) -> Any:
+        return ops.reshape(output, (self._copies, rows, *ops.shape(output)[1:]))
 
 
 def _batches(sampler: Sampler, x: Any, size: int) -> Iterator[tuple[list[Any], int]]:
@@ -225,6 +239,14 @@ def _join(*parts: Any) -> Any:
 
 def _structure(model: keras.Model) -> Any:
     return getattr(model, "_outputs_struct", 0)  # of one output, where it is not known
+
+
+def _check_arrays(x: Any) -> None:
+    if is_dataset(x) or isinstance(x, Iterator):
+        raise TypeError(
+            f"`x` must be arrays. Received: {type(x).__name__}. Pass its inputs as one array, or a "
+            "batch at a time."
+        )
 
 
 def _check_model(model: keras.Model) -> None:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 import keras_recipes as kr
@@ -326,9 +327,38 @@ def test_an_error_in_a_layer_leaves_the_model_as_it_was():
     assert model.layers[0].seed_generator is seeds
 
 
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return X[2 * index : 2 * index + 2]
+
+
+@pytest.mark.parametrize("n_samples", [1, 5])
+@pytest.mark.parametrize("rows", [1, 6])
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda x: keras.ops.reshape(x, (-1, 4)),
+        lambda x: keras.ops.concatenate([x, x], axis=0),
+        lambda x: keras.ops.concatenate([keras.ops.mean(x, axis=0, keepdims=True)] * 2, axis=0),
+    ],
+    ids=["reshaped", "doubled", "reduced"],
+)
+def test_models_without_a_row_for_each_example_are_refused(end, rows, n_samples):
+    x = keras.Input((8,))
+    model = keras.Model(x, end(layers.Dropout(0.5)(x)))
+    with pytest.raises(ValueError, match="`model` must give a row for each example"):
+        kr.mc_predict(model, X[:rows], n_samples)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
+        ({"x": tf.data.Dataset.from_tensor_slices(X).batch(2)}, TypeError, "`x` must be arrays"),
+        ({"x": Batches()}, TypeError, "`x` must be arrays. Received: Batches"),
+        ({"x": iter(X)}, TypeError, "`x` must be arrays"),
         ({"n_samples": 0}, ValueError, "`n_samples`"),
         ({"n_samples": 2.5}, TypeError, "`n_samples`"),
         ({"batch_size": 0}, ValueError, "`batch_size`"),
