@@ -10,7 +10,8 @@ from keras import ops, tree
 
 from keras_recipes.arrays import as_inputs, is_dataset
 from keras_recipes.checks import check_instance, check_integer
-from keras_recipes.uncertainty.moments import link_of, start, summary, update
+from keras_recipes.uncertainty.links import KINDS, Link, links_of
+from keras_recipes.uncertainty.moments import start, summary, update
 from keras_recipes.uncertainty.sampling import Sampler, random_layers
 
 AT_ONCE = (
@@ -27,6 +28,10 @@ class MCPrediction:
 
     For a model with several outputs each attribute but `n_samples` is as the model's outputs are: a
     list or a dict of what stands here.
+
+    A classifier is what ends in a softmax or in sigmoids, or was compiled with a cross-entropy; with
+    `from_logits=True` the softmax or the sigmoid is applied to each draw. What was compiled with a
+    loss of regressions, such as the mean squared error, is none, whatever it ends in.
 
     Args:
         mean: Mean over the draws, shape (n, ...), as the model's outputs. For a classifier these
@@ -100,7 +105,8 @@ def mc_predict(
     if not _count(x):
         raise ValueError("`x` must have at least 1 example. Received: none. Pass some.")
     sampler = Sampler(model, seed)
-    loop = _Loop(sampler, min(batch_size, _count(x)), n_samples)
+    links = links_of(model, sampler.output_layers)
+    loop = _Loop(sampler, links, min(batch_size, _count(x)), n_samples)
     parts = [loop.run(kept, rows) for kept, rows in _batches(sampler, x, batch_size)]
     outputs = tree.map_structure(_join, *parts)
     mean, std, entropy, information = (
@@ -114,13 +120,16 @@ class _Loop:
 
     Args:
         sampler: What draws.
+        links: How each output gives probabilities, None where its operation does not tell.
         rows: Examples in a whole batch.
         n_samples: Number of draws.
     """
 
-    def __init__(self, sampler: Sampler, rows: int, n_samples: int) -> None:
+    def __init__(
+        self, sampler: Sampler, links: list[Link | None], rows: int, n_samples: int
+    ) -> None:
         self._sampler = sampler
-        self._links = [link_of(layer) for layer in sampler.output_layers]
+        self._links = links
         self._n_samples = n_samples
         self._copies = 1
         if sampler.has_masks_of_each_row():
@@ -169,34 +178,44 @@ class _Loop:
         import tensorflow as tf
 
         repeated = tree.map_structure(self._repeat, kept)
+        shapes, links = self._first_look(kept)
 
         def step(number: Any, moments: list[Any]) -> Any:
             count = number * self._copies
             wanted = tf.minimum(self._copies, self._n_samples - count)
             outputs = self._sampler.draw(repeated, first + number)
             return number + 1, [
-                update(before, count, self._split(output, rows)[:wanted], link)
-                for before, output, link in zip(moments, outputs, self._links, strict=True)
+                update(before, count, link.applied(self._split(output, rows)[:wanted]), link.kind)
+                for before, output, link in zip(moments, outputs, links, strict=True)
             ]
 
+        begun = [
+            start((rows, *shape[1:]), link.kind) for shape, link in zip(shapes, links, strict=True)
+        ]
         _, moments = tf.while_loop(
             lambda number, _: number < self._steps,
             step,
-            (0, self._no_moments(kept, rows)),
+            (0, begun),
             parallel_iterations=SIDE_BY_SIDE,
         )
         return [
-            summary(each, self._n_samples, link)
-            for each, link in zip(moments, self._links, strict=True)
+            summary(each, self._n_samples, link.kind)
+            for each, link in zip(moments, links, strict=True)
         ]
 
-    def _no_moments(self, kept: list[Any], rows: Any) -> list[Any]:
+    def _first_look(self, kept: list[Any]) -> tuple[list[Any], list[Link]]:
+        """The shapes and the links of the outputs, from a draw where the model does not tell."""
         shapes = self._sampler.output_shapes
-        if any(shape is None or None in shape[1:] for shape in shapes):
-            shapes = [ops.shape(output) for output in self._sampler.draw(kept, 0)]
-        return [
-            start((rows, *shape[1:]), link) for shape, link in zip(shapes, self._links, strict=True)
+        known = [link for link in self._links if link is not None]
+        if len(known) == len(shapes) and all(each and None not in each[1:] for each in shapes):
+            return shapes, known
+        outputs = self._sampler.draw(kept, 0)
+        ends = [output.op.type.lower() for output in outputs]
+        links = [
+            link or Link(end if end in KINDS else None)
+            for link, end in zip(self._links, ends, strict=True)
         ]
+        return [ops.shape(output) for output in outputs], links
 
     def _repeat(self, each: Any) -> Any:
         import tensorflow as tf

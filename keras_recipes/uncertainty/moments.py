@@ -2,20 +2,9 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 TINY = 1e-30  # where a probability is 0 its logarithm is not needed, and must be finite
-
-
-def link_of(layer: Any) -> str | None:
-    """Returns `"softmax"` or `"sigmoid"` where a layer gives probabilities by it, else None."""
-    if isinstance(layer, keras.layers.Softmax):
-        return "softmax"
-    if isinstance(layer, keras.layers.Wrapper):
-        return link_of(layer.layer)
-    name = getattr(getattr(layer, "activation", None), "__name__", None)
-    return name if name in ("softmax", "sigmoid") else None
 
 
 def entropy(probabilities: Any, link: str) -> Any:
@@ -37,7 +26,7 @@ def start(shape: Any, link: str | None) -> dict[str, Any]:
 
     Args:
         shape: Of a sample.
-        link: As from `link_of`.
+        link: `"softmax"`, `"sigmoid"`, or None for what are no probabilities.
     """
     zeros = ops.zeros(shape, "float32")
     moments = {"mean": zeros, "squares": zeros}
@@ -51,7 +40,7 @@ def update(moments: dict[str, Any], count: Any, samples: Any, link: str | None) 
         moments: Those of `count` samples.
         count: How many there were.
         samples: A tensor, one sample a row.
-        link: As from `link_of`.
+        link: As for `start`.
 
     Reference: Chan, Golub & LeVeque (1983), Algorithms for Computing the Sample Variance.
     """
@@ -75,7 +64,7 @@ def summary(moments: dict[str, Any], count: int, link: str | None) -> tuple[Any,
     Args:
         moments: Those of all samples.
         count: How many there were.
-        link: As from `link_of`; without one there are no entropies.
+        link: As for `start`; without one there are no entropies.
     """
     mean, std = moments["mean"], ops.sqrt(moments["squares"] / count)
     if not link:
