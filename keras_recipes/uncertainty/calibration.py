@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_recipes.array_checks import as_numbers
 from keras_recipes.checks import check_instance
 from keras_recipes.extras import import_extra
 from keras_recipes.uncertainty.mc_prediction import MCPrediction
+from keras_recipes.uncertainty.predicted import as_labels, as_targets, kind_of_probabilities, parts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,7 +85,10 @@ class Calibration:
 
 
 def calibration(
-    prediction: MCPrediction, y: Any, *, validation: tuple[MCPrediction, Any] | None = None
+    prediction: MCPrediction | np.ndarray,
+    y: Any,
+    *,
+    validation: tuple[MCPrediction | np.ndarray, Any] | None = None,
 ) -> Calibration:
     """Compares the uncertainty of predictions with the truth.
 
@@ -95,40 +98,50 @@ def calibration(
     the data, so that its intervals are too narrow. The noise is what makes the targets in
     `validation` most likely.
 
+    The log likelihood of a regression is that of this one normal. Gal & Ghahramani's is of the
+    mixture, log-mean-exp over the draws, each with the noise around it: it needs all draws, and
+    `mc_predict` keeps none. The two are the same where the draws are normal.
+
     Args:
-        prediction: What `mc_predict` returned for one output.
+        prediction: What `mc_predict` returned for one output; or, to compare, the array that
+            `predict` returns: probabilities, or with `validation` the numbers of a regression.
         y: The targets, of shape (n,) or (n, n_outputs); integer labels after a softmax.
-        validation: A prediction for other data, and their targets, to fit the noise of a regression
-            to; None for no noise.
+        validation: A prediction of the same kind for other data, and their targets, to fit the
+            noise of a regression to; None for no noise.
 
     Returns:
         A `Calibration`.
 
     Raises:
         TypeError: If an argument is of the wrong kind.
-        ValueError: If the targets do not fit the prediction, or a regression has neither draws that
-            differ nor noise.
+        ValueError: If there is no example, the targets or the validation do not fit the prediction,
+            or a regression has neither draws that differ nor noise.
 
     Example:
-        >>> found = calibration(mc_predict(model, x_test), y_test)
-        >>> found.expected_calibration_error
+        >>> calibration(mc_predict(model, x_test), y_test).expected_calibration_error
         0.012
+        >>> calibration(predict(model, x_test), y_test).expected_calibration_error
+        0.035
 
     Reference: Gal & Ghahramani (2016), arXiv:1506.02142, for the noise; Guo et al. (2017),
     arXiv:1706.04599, for the error of calibration.
     """
-    _check(prediction, "prediction")
-    if prediction.entropy is None:
-        noise = np.zeros(1) if validation is None else _fitted_noise(*_pair(validation))
-        return _of_regression(prediction, _targets(prediction, y), noise)
+    mean, std, kind = parts(prediction, "prediction")
+    if kind == "array" and validation is None:
+        kind = kind_of_probabilities(mean, y)
+    if kind in ("draws", "array"):
+        noise = np.zeros(1)
+        if validation is not None:
+            noise = _fitted_noise(*_fitting(validation, mean, kind))
+        return _of_regression(mean, std, as_targets(mean, y), noise)
     if validation is not None:
         raise ValueError(
             "`validation` must be None for a classifier, which has no noise to fit. Received: "
             f"validation={type(validation).__name__}. Leave it out."
         )
-    if np.ndim(prediction.entropy) == np.ndim(prediction.mean):
-        return _of_sigmoids(prediction.mean, _targets(prediction, y))
-    return _of_softmax(prediction.mean, _labels(prediction, y))
+    if kind == "sigmoid":
+        return _of_sigmoids(mean, as_targets(mean, y))
+    return _of_softmax(mean, as_labels(mean, y))
 
 
 def _of_softmax(probabilities: np.ndarray, labels: np.ndarray) -> Calibration:
@@ -175,14 +188,16 @@ def _negative_log(probabilities: np.ndarray) -> float:
     return float(-np.mean(np.log(np.maximum(probabilities, least, dtype=np.float64))))
 
 
-def _of_regression(prediction: MCPrediction, y: np.ndarray, noise: np.ndarray) -> Calibration:
-    variance = prediction.std.astype(float) ** 2 + noise
+def _of_regression(
+    mean: np.ndarray, std: np.ndarray, y: np.ndarray, noise: np.ndarray
+) -> Calibration:
+    variance = std.astype(float) ** 2 + noise
     if (variance == 0).any():
         raise ValueError(
-            "`prediction` must have draws that differ, or a noise. Received: examples with std=0. "
-            "Pass validation=(mc_predict(model, x_val), y_val) to fit the noise."
+            "`prediction` must have draws that differ, or a noise. Received: examples with std=0, and "
+            "no noise. Pass validation=(prediction, y) of data that the model does not know by heart."
         )
-    distance = (y - prediction.mean) / np.sqrt(variance)
+    distance = (y - mean) / np.sqrt(variance)
     density = -0.5 * (distance**2 + np.log(2 * np.pi * variance))
 
     def share_within(level: float) -> float:
@@ -198,55 +213,37 @@ def _of_regression(prediction: MCPrediction, y: np.ndarray, noise: np.ndarray) -
     )
 
 
-def _fitted_noise(prediction: MCPrediction, y: np.ndarray) -> np.ndarray:
+def _fitted_noise(mean: np.ndarray, std: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The variance, for each output, that makes the targets most likely, by bisection."""
-    squares = (y - prediction.mean).astype(float) ** 2
-    variances = prediction.std.astype(float) ** 2
-    low, high = np.zeros(squares.shape[1:]), squares.max(axis=0)
+    squares = (y - mean).astype(float) ** 2
+    largest = squares.max(axis=0)
+    unit = np.where(largest > 0, largest, 1)  # so that nothing overflows, however small it is
+    squares, variances = squares / unit, std.astype(float) ** 2 / unit
+    low, high = np.zeros(unit.shape), largest / unit
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        variance = np.maximum(variances + middle, np.finfo(float).tiny)
+        variance = np.maximum(variances + middle, np.finfo(float).eps)
         likelier_above = np.mean((squares / variance - 1) / variance, axis=0) > 0
         low, high = np.where(likelier_above, middle, low), np.where(likelier_above, high, middle)
-    return high
+    return high * unit
 
 
-def _pair(validation: Any) -> tuple[MCPrediction, np.ndarray]:
+def _fitting(
+    validation: Any, mean: np.ndarray, kind: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The mean, the deviation and the targets of the validation, of the kind of the prediction."""
     check_instance("validation", validation, tuple, "a tuple (prediction, y)")
+    if len(validation) != 2:
+        raise ValueError(
+            "`validation` must be a tuple (prediction, y). Received: a tuple of "
+            f"{len(validation)}. Pass the targets beside the prediction."
+        )
     prediction, y = validation
-    _check(prediction, "validation[0]")
-    return prediction, _targets(prediction, y)
-
-
-def _check(prediction: Any, name: str) -> None:
-    check_instance(name, prediction, MCPrediction, "what mc_predict returned")
-    hint = "Of several outputs make an MCPrediction of one: MCPrediction(mean[0], std[0], ...)."
-    check_instance(f"{name}.mean", prediction.mean, np.ndarray, "an array", hint)
-
-
-def _targets(prediction: MCPrediction, y: Any) -> np.ndarray:
-    y = as_numbers(y, "`y`")
-    mean = prediction.mean
-    if y.ndim == mean.ndim - 1 and mean.shape[-1] == 1:
-        y = y[..., None]
-    if y.shape != mean.shape:
+    other, std, its_kind = parts(prediction, "validation[0]")
+    if its_kind != kind or other.shape[1:] != mean.shape[1:]:
         raise ValueError(
-            f"`y` must have the shape of the prediction, {mean.shape}. Received: shape {y.shape}."
+            "`validation` must have a prediction of the same kind as `prediction`, of shape "
+            f"{('n', *mean.shape[1:])}. Received: {its_kind} of shape {other.shape}. Predict both by "
+            "the same model, and in the same way."
         )
-    return y
-
-
-def _labels(prediction: MCPrediction, y: Any) -> np.ndarray:
-    labels, expected = np.asarray(y), prediction.mean.shape[:-1]
-    if labels.shape == (*expected, 1):
-        labels = labels[..., 0]
-    n_classes = prediction.mean.shape[-1]
-    integers = labels.dtype.kind in "biu" or (
-        labels.dtype.kind == "f" and (labels == np.floor(labels)).all()
-    )
-    if labels.shape != expected or not integers or not ((labels >= 0) & (labels < n_classes)).all():
-        raise ValueError(
-            f"`y` must be integer labels from 0 to {n_classes - 1}, of shape {expected}. Received: "
-            f"{labels.dtype} of shape {labels.shape}. Undo a one-hot encoding by argmax."
-        )
-    return labels.astype(int)
+    return other, std, as_targets(other, y)

@@ -95,6 +95,40 @@ def test_there_may_be_no_noise():
     np.testing.assert_allclose(found.noise_std, 0, atol=1e-6)
 
 
+def test_right_predictions_overflow_nothing():
+    zeros, tiny = np.zeros((20, 2)), np.full((20, 2), 1e-30)
+    with pytest.raises(ValueError, match="no noise"):
+        calibration(of_normal(zeros, zeros), zeros, validation=(of_normal(zeros, zeros), zeros))
+    found = calibration(of_normal(zeros, tiny), zeros, validation=(of_normal(zeros, tiny), zeros))
+    np.testing.assert_array_equal(found.noise_std, 0)
+    found = calibration(of_normal(zeros, zeros), tiny, validation=(of_normal(zeros, zeros), tiny))
+    np.testing.assert_allclose(found.noise_std, 1e-30, rtol=1e-6)
+
+
+def test_probabilities_of_predict_are_looked_at_alike():
+    prediction, labels = classes()
+    ours, theirs = calibration(prediction.mean, labels), calibration(prediction, labels)
+    for name in ("expected_calibration_error", "brier_score", "log_loss"):
+        assert getattr(ours, name) == getattr(theirs, name)
+    each = np.eye(4)[labels]  # of four sigmoids, one-hot targets are as good as others
+    for found in (
+        calibration(prediction.mean, each),
+        calibration(prediction.mean[:, 0], each[:, 0]),
+    ):
+        assert 0 < found.brier_score < theirs.brier_score
+
+
+def test_numbers_of_predict_have_the_noise_alone():
+    rng = np.random.default_rng(1)
+    mean = rng.normal(size=(5000, 1))
+    y = mean + rng.normal(0, 0.5, mean.shape)
+    found = calibration(mean, y, validation=(mean, y))
+    np.testing.assert_allclose(found.noise_std, np.sqrt(np.mean((y - mean) ** 2)), rtol=1e-4)
+    assert found.coverage[0.9] == pytest.approx(0.9, abs=0.01)
+    flat = calibration(mean[:, 0], y[:, 0], validation=(mean[:, 0], y[:, 0]))
+    assert flat.log_likelihood == found.log_likelihood
+
+
 def test_of_a_network():
     data = kr.load_dataset("diabetes", seed=0)
     model = kr.build_default_dnn(
@@ -125,6 +159,7 @@ def test_plots_a_reliability_diagram(kind):
 
 
 X = RNG.normal(size=(50, 1))
+PAIRS = np.hstack([X, X])
 SOFTMAX = of_link(np.full((50, 3), 1 / 3, "float32"), "softmax")
 SIGMOID = of_link(np.full((50, 1), 0.5, "float32"), "sigmoid")
 
@@ -132,7 +167,14 @@ SIGMOID = of_link(np.full((50, 1), 0.5, "float32"), "sigmoid")
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
-        ((X, X), TypeError, "`prediction` must be what mc_predict returned"),
+        ((list(X), X), TypeError, "`prediction` must be what mc_predict or predict returned"),
+        ((X, X), ValueError, "`prediction` must be probabilities"),
+        ((SOFTMAX.mean / 2, np.zeros(50, int)), ValueError, "after a softmax with a sum of 1"),
+        ((X * np.nan, X), ValueError, "`prediction` must be finite"),
+        ((of_normal(X * np.nan, X), X), ValueError, "`prediction` must be finite"),
+        ((X[:0], X[:0]), ValueError, "`prediction` must have at least 1 example"),
+        ((of_normal(X[:0], X[:0]), X[:0]), ValueError, "`prediction` must have at least 1 example"),
+        ((of_link(SOFTMAX.mean[:0], "softmax"), []), ValueError, "must have at least 1 example"),
         ((SOFTMAX, X), ValueError, "integer labels from 0 to 2"),
         ((SOFTMAX, np.full(50, 3)), ValueError, "integer labels from 0 to 2"),
         ((SOFTMAX, np.full(49, 1)), ValueError, r"of shape \(50,\)"),
@@ -143,7 +185,13 @@ SIGMOID = of_link(np.full((50, 1), 0.5, "float32"), "sigmoid")
         ((of_normal([X], [X]), X), TypeError, "`prediction.mean` must be an array"),
         ((SOFTMAX, np.zeros(50, int), (SOFTMAX, X)), ValueError, "`validation` must be None"),
         ((of_normal(X, X), X, [X, X]), TypeError, "`validation` must be a tuple"),
-        ((of_normal(X, X), X, (X, X)), TypeError, r"`validation\[0\]` must be what mc_predict"),
+        ((of_normal(X, X), X, ("x", X)), TypeError, r"`validation\[0\]` must be what mc_predict"),
+        ((of_normal(X, X), X, (X, X)), ValueError, "the same kind .* Received: array"),
+        ((of_normal(X, X), X, (SIGMOID, X)), ValueError, "the same kind .* Received: sigmoid"),
+        ((of_normal(X, X), X, (of_normal(PAIRS, PAIRS), PAIRS)), ValueError, r"\('n', 1\)"),
+        ((X, X, (PAIRS, PAIRS)), ValueError, r"Received: array of shape \(50, 2\)"),
+        ((X, X, (X[:0], X[:0])), ValueError, r"`validation\[0\]` must have at least 1 example"),
+        ((X, X, (X,)), ValueError, r"`validation` must be a tuple \(prediction, y\)"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, error, match):
