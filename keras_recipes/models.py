@@ -74,7 +74,7 @@ def build_default_dnn(
             `"after"` it.
         batch_norm_momentum: Momentum of the moving averages, in [0, 1).
         dropout: Fraction of each hidden layer's outputs to drop, in [0, 1).
-        mc_dropout: Whether dropout stays on at inference, for Monte Carlo predictions.
+        mc_dropout: Whether dropout stays on at inference; `mc_predict` does not need it.
         l1: L1 penalty on the kernels, >= 0.
         l2: L2 penalty on the kernels, >= 0.
         exact_zeros: Whether `l1` makes weights exactly zero, by the proximal step of
@@ -181,7 +181,7 @@ def build_self_normalizing_dnn(
         kernel_initializer: None, `"lecun_normal"` or `"lecun_uniform"`.
         normalization: None.
         dropout: Rate of the alpha dropout after each hidden layer, in [0, 1).
-        mc_dropout: Whether it stays on at inference, for Monte Carlo predictions.
+        mc_dropout: Whether it stays on at inference; `mc_predict` does not need it.
         l1: L1 penalty on the kernels, >= 0.
         l2: L2 penalty on the kernels, >= 0.
         exact_zeros: Whether `l1` makes weights exactly zero, by the proximal step of

@@ -4,19 +4,17 @@ import gzip
 import json
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_recipes.checks import check_instance
 from keras_recipes.kernels import layers_with_kernels
 from keras_recipes.layers import MaxNorm
 from keras_recipes.layers.max_norm import ExactMaxNorm
+from keras_recipes.model_copies import copy_of
 
 __all__ = ["LayerSparsity", "SparsityReport", "sparsity", "strip"]
 
@@ -92,7 +90,7 @@ def sparsity(model: keras.Model) -> SparsityReport:
         >>> fit(model, x, y, epochs=20, callbacks=[MagnitudePruning(0.9, 500, 5000)])
         >>> print(sparsity(model))
     """
-    copy = _copy(model, lambda layer: type(layer).from_config(layer.get_config()))
+    copy = copy_of(model, lambda layer: type(layer).from_config(layer.get_config()))
     layers = tuple(map(_count, layers_with_kernels(copy)))
     if not layers:
         raise ValueError(
@@ -124,7 +122,7 @@ def strip(model: keras.Model) -> keras.Model:
     Example:
         >>> strip(model).save("small.keras")
     """
-    copy = _copy(model, _plain)
+    copy = copy_of(model, _plain)
     config = json.dumps(keras.saving.serialize_keras_object(copy), default=str)
     if "keras_recipes>" in config:
         own = sorted({text.split('"')[0] for text in config.split("keras_recipes>")[1:]})
@@ -138,25 +136,6 @@ def strip(model: keras.Model) -> keras.Model:
 def _count(layer: keras.Layer) -> LayerSparsity:
     kernel = ops.convert_to_numpy(layer.kernel)
     return LayerSparsity(layer.name, kernel.size, kernel.size - int(np.count_nonzero(kernel)))
-
-
-def _copy(model: Any, clone_layer: Callable[[keras.Layer], keras.Layer]) -> keras.Model:
-    """A copy without optimizer, whose layers are made by `clone_layer`."""
-    check_instance("model", model, keras.Model, "a keras.Model")
-    if not getattr(model, "inputs", None):
-        raise ValueError(
-            "`model` must be Sequential or functional, and built. Received: "
-            f"{type(model).__name__} {model.name!r}. Make it keras.Model(inputs, outputs)."
-        )
-    clone = keras.models.clone_model(model, clone_function=clone_layer, recursive=True)
-    clone.set_weights(model.get_weights())
-    for layer in clone._flatten_layers():
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()
-    # A clone is compiled; made anew of its layers it is not.
-    if isinstance(clone, keras.Sequential):
-        return keras.Sequential([clone.inputs[0], *clone.layers], name=model.name)
-    return keras.Model(clone.input, clone.output, name=model.name)
 
 
 def _plain(layer: keras.Layer) -> keras.Layer:

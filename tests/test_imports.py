@@ -16,7 +16,7 @@ ORDER = (
     ("guide", "arrays", "checkpoints"),
     ("run_directory", "board"),
     ("layers", "schedules", "optimizers", "adaptation"),
-    ("architecture", "model_state", "layer_calls", "kernels", "pruning"),
+    ("architecture", "model_copies", "model_state", "layer_calls", "kernels", "pruning"),
     ("compilation",),
     ("models", "cnn", "linear", "diagnostics", "sparsity"),
     ("scikit_learn",),

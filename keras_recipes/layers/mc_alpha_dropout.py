@@ -13,6 +13,8 @@ class MCAlphaDropout(keras.layers.AlphaDropout):
 
     Alpha dropout sets inputs to the value at which SELU saturates, then scales and shifts all of
     them so that mean 0 and variance 1 are kept. Use it after a layer with the activation SELU.
+    `predict` is a single draw then; `uncertainty.deterministic` gives a copy of the model whose
+    predictions are plain ones, as those with `keras.layers.AlphaDropout` are.
 
     Args:
         rate: Fraction of the inputs to drop, in [0, 1). 0 turns the layer off.

@@ -11,9 +11,14 @@ from keras_recipes.checks import check_instance, check_integer, check_number
 class MCDropout(keras.layers.Dropout):
     """Dropout that stays on at inference: each prediction is a draw.
 
-    The mean of many predictions is a better one than that of ordinary dropout, and their spread
-    tells how sure the model is. In training it is `keras.layers.Dropout`. Where the layer precedes
-    a self-normalizing network's dense layers, use `MCAlphaDropout`.
+    The spread of many predictions tells how sure the model is, and their mean gives probabilities
+    that are nearer the truth where the data have shifted. In training it is `keras.layers.Dropout`.
+    Where the layer precedes a self-normalizing network's dense layers, use `MCAlphaDropout`.
+
+    `predict`, `evaluate` and the validation of `fit` are a single draw then, each a different one.
+    `uncertainty.deterministic` gives a copy of the model whose predictions are plain ones. With
+    `keras.layers.Dropout` in its place they are so from the start, and `mc_predict` draws from both
+    alike.
 
     Args:
         rate: Fraction of the inputs to set to zero, in [0, 1); the others are scaled up by
