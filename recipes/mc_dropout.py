@@ -1,7 +1,6 @@
 """Train with dropout, predict with its uncertainty, and list the examples that are least certain."""
 
 import argparse
-import dataclasses
 import math
 from pathlib import Path
 
@@ -64,14 +63,16 @@ def _calibrate(
     test = predictions["test"]
     table = Table(title=f"{test.n_samples} draws on the test set")
     table.add_column("")
+    plain = kr.predict(model, data.x_test)
     if data.task == "regression":
-        noise = (predictions["validation"], data.y_val)
+        of_plain = (kr.predict(model, data.x_val), data.y_val)
+        of_test = (predictions["validation"], data.y_val)
         compared = {
+            "noise alone": calibration(plain, data.y_test, validation=of_plain),
             "dropout alone": calibration(test, data.y_test),
-            "with noise": calibration(test, data.y_test, validation=noise),
+            "both": calibration(test, data.y_test, validation=of_test),
         }
     else:
-        plain = dataclasses.replace(test, mean=kr.predict(model, data.x_test))
         compared = {
             "without dropout": calibration(plain, data.y_test),
             "Monte Carlo": calibration(test, data.y_test),
