@@ -145,10 +145,12 @@ class _Loop:
             kept: The deterministic part of a batch.
             rows: Its number of examples.
         """
-        if self._function is None:
-            self._function = self._traced(kept)
+        import tensorflow as tf
+
         try:
-            summaries = self._function(kept, rows, self._begun)
+            if self._function is None:
+                self._function = self._traced(kept)
+            summaries = self._function(kept, *map(tf.constant, (rows, self._begun)))
         except Exception:  # TensorFlow's own say nothing of what is wrong
             self._check_rows(kept, rows)
             raise
@@ -172,7 +174,9 @@ class _Loop:
 
         number = tf.TensorSpec([], tf.int32)
         signature = [tree.map_structure(any_rows, kept), number, number]
-        return tf.function(self._summaries, input_signature=signature, autograph=False)
+        # A concrete one, as TensorFlow warns of functions that are traced often: each call has its own.
+        function = tf.function(self._summaries, input_signature=signature, autograph=False)
+        return function.get_concrete_function()
 
     def _summaries(self, kept: list[Any], rows: Any, first: Any) -> list[Any]:
         import tensorflow as tf

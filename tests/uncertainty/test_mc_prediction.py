@@ -251,6 +251,17 @@ def test_what_comes_before_dropout_is_computed_once():
     assert calls == [ROWS]
 
 
+def test_many_predictions_are_nothing_to_warn_of(caplog):
+    logger = tf.get_logger()
+    logger.addHandler(caplog.handler)
+    try:
+        for _ in range(8):
+            kr.mc_predict(stack(layers.Dropout(0.5)), X, 2)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert "retracing" not in caplog.text
+
+
 def test_entropies_of_classes():
     keras.utils.set_random_seed(0)
     model = stack(layers.Dropout(0.5))
