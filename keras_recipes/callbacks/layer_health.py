@@ -101,13 +101,12 @@ class LayerHealth(StepRecords):
         import tensorflow as tf
 
         step = tf.convert_to_tensor(innermost(self.model.optimizer)._iterations)
-
-        def look() -> Any:
-            logs, statistics = Observation(self.model, self._layers).step(train_step, data)
-            self._record(step, statistics)
-            return logs
-
-        return tf.cond(step % self.every == 0, look, lambda: train_step(data))
+        return Observation(self.model, self._layers).step(
+            train_step,
+            data,
+            take=lambda statistics: self._record(step, statistics),
+            when=step % self.every == 0,
+        )
 
     def _taken(self, record: np.ndarray) -> None:
         self.statistics.append(record)

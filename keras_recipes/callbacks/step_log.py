@@ -51,6 +51,7 @@ class StepLog(StepRecords):
         check_backend("StepLog")
         self._open()
         self._batch: tuple[Any, Any, Any, Any] | None = None
+        self._grads: Any = None
         self._replace(self.model, "compute_loss", self._compute_loss)
         self._replace(self.model.optimizer, "apply", self._apply)
         self.model.make_train_function(force=True)
@@ -83,12 +84,18 @@ class StepLog(StepRecords):
         **training: Any,
     ) -> Any:
         loss = compute_loss(x, y, y_pred, sample_weight, **training)
-        self._batch = (loss, y, y_pred, sample_weight)  # of the step that is being traced
+        self._batch, self._grads = (
+            (loss, y, y_pred, sample_weight),
+            None,
+        )  # of the step being traced
         return loss
 
     def _apply(self, apply: Any, grads: Any, trainable_variables: Any = None) -> None:
         import tensorflow as tf
 
+        if self._grads is not None and self._grads is not grads:
+            self._batch = None  # of another step: this one computes its loss elsewhere
+        self._grads = grads
         outer, optimizer = self.model.optimizer, innermost(self.model.optimizer)
         if not outer.built:
             outer.build(trainable_variables)
@@ -107,7 +114,6 @@ class StepLog(StepRecords):
             return step
 
         tf.cond(taken & (step % self.every == 0), record, lambda: step)
-        self._batch = None
 
     def _prepare(self) -> None:
         """Makes, in the first trace, what records need: names, room for them, built metrics."""

@@ -57,7 +57,7 @@ class StepRecords(keras.callbacks.Callback):
             self._writer.close()
         self._log_into = self._writer = None
         if self.model is not None and vars(self.model).get(type(self).__name__) is self:
-            del vars(self.model)[type(self).__name__]
+            del self.model.__dict__[type(self).__name__]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._taken_before = steps_taken(self.model.optimizer)
@@ -87,7 +87,7 @@ class StepRecords(keras.callbacks.Callback):
                     f"`callbacks` must have one {kind} at most. Received: two. Leave one of them out."
                 )
             before.restore()  # of a training that was interrupted
-        vars(self.model)[kind] = self
+        self.model.__dict__[kind] = self
         self._tags: Sequence[str] | None = None
         self._steps_before = 0
         log_dir = self._log_into if self.log_dir is None else self.log_dir

@@ -127,9 +127,10 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
         if hasattr(model.optimizer, "dynamic_scale"):  # in which half precision may overflow
             model.optimizer.dynamic_scale.assign(1.0)
         model.reset_metrics()
-        logs, statistics = Observation(model, observed).step(model.train_step, batch)
+        seen: list[Any] = []
+        logs = Observation(model, observed).step(model.train_step, batch, seen.append)
         loss = float(ops.convert_to_numpy(logs["loss"]))
-    found = ops.convert_to_numpy(statistics)
+    found = ops.convert_to_numpy(seen[0])
     return Diagnosis(tuple(observed), found, loss, tuple(find(observed, found)))
 
 

@@ -28,27 +28,35 @@ class Observation:
         # Each by what was called, and the number of the call.
         self._activations: dict[tuple[Any, int], Any] = {}
         self._signals: dict[tuple[Any, int], Any] = {}  # gradients by the activations
-        self._passed: dict[tuple[Any, int], Any] = {}  # outputs and slopes of activation functions
+        self._inputs: dict[tuple[Any, int], Any] = {}  # activation functions, and what they took
         self._gradients: dict[Any, Any] = {}  # by the kernels
-        self._updates: dict[Any, Any] = {}
         self._scale: Any = 1.0  # of the loss, in mixed precision
 
-    def step(self, train_step: Callable[[Any], Any], data: Any) -> tuple[Any, Any]:
+    def step(
+        self,
+        train_step: Callable[[Any], Any],
+        data: Any,
+        take: Callable[[Any], None],
+        when: Any = True,
+    ) -> Any:
         """Takes a training step.
 
         Args:
             train_step: That of the model.
             data: The batch.
+            take: Called with the statistics, of shape (layers, len(STATISTICS)), as part of the step.
+            when: Whether to look at this step, True or a tensor: another one costs next to nothing.
 
         Returns:
-            The logs of the step, and statistics of shape (layers, len(STATISTICS)).
+            The logs of the step.
         """
-        self._graph = _current_graph()
+        self._graph, self._take, self._when = _current_graph(), take, when
+        self._updated = False
         functions = {each.function: each.calls for each in self._observed if each.function}
         outputs = {each.output: each.calls for each in self._observed}
         with contextlib.ExitStack() as stack:
             for (owner, name), calls in functions.items():
-                recording = self._recording_slopes(owner, getattr(owner, name), calls)
+                recording = self._recording_inputs(owner, getattr(owner, name), calls)
                 stack.enter_context(_replaced(owner, name, recording))
             for operation, calls in outputs.items():
                 recording = self._recording(operation, operation.call, calls)
@@ -56,20 +64,57 @@ class Observation:
             apply = self._recording_apply(self._model.optimizer)
             stack.enter_context(_replaced(self._model.optimizer, "apply", apply))
             logs = train_step(data)
-        return logs, ops.stack([self._statistics(each) for each in self._observed])
+        if not self._updated:  # where it could be seen
+            self._look(lambda: None)
+        return logs
 
-    def _statistics(self, each: ObservedLayer) -> Any:
+    def _look(self, update: Callable[[], None]) -> None:
+        """Updates the weights, and takes the statistics if it is time to."""
+        import tensorflow as tf
+
+        def looking() -> Any:
+            kernels = {each.layer: each.layer.kernel for each in self._observed}
+            before = {layer: ops.copy(kernel) for layer, kernel in kernels.items()}
+            update()
+            updates = {layer: kernel - before[layer] for layer, kernel in kernels.items()}
+            self._take(ops.stack([self._statistics(each, updates) for each in self._observed]))
+            return tf.constant(0)
+
+        def plainly() -> Any:
+            update()
+            return tf.constant(0)
+
+        if self._when is True:
+            looking()
+        else:
+            tf.cond(self._when, looking, plainly)
+
+    def _statistics(self, each: ObservedLayer, updates: dict[Any, Any]) -> Any:
         seen, kernel = (each.output, each.number), each.layer.kernel
         signals, gradient = self._signals.get(seen), self._gradients.get(each.layer)
         return layer_statistics(
             each.activation,
             self._activations.get(seen),
-            self._passed.get((each.function[0], each.number)) if each.function else None,
+            self._passed(each),
             None if signals is None else ops.cast(signals, "float32") / self._scale,
             kernel,
             None if gradient is None else gradient / self._scale,
-            self._updates.get(each.layer, ops.zeros_like(kernel)),
+            updates[each.layer],
         )
+
+    def _passed(self, each: ObservedLayer) -> tuple[Any, Any] | None:
+        """What an activation function gave, and its slopes there."""
+        import tensorflow as tf
+
+        called = self._inputs.get((each.function[0], each.number)) if each.function else None
+        if called is None:
+            return None
+        function, inputs = called
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(inputs)
+            outputs = function(inputs)
+        slopes = tape.gradient(outputs, inputs)  # of the sum: each unit has its own input
+        return None if slopes is None else (outputs, slopes)
 
     def _recording(self, operation: Any, call: Any, calls: int) -> Callable[..., Any]:
         """Calls an operation and keeps its first output and the gradient that comes back to it."""
@@ -107,24 +152,22 @@ class Observation:
 
         return identity(output)
 
-    def _recording_slopes(self, owner: Any, function: Any, calls: int) -> Callable[..., Any]:
-        """Calls an activation function and keeps its outputs and its slopes there."""
-        import tensorflow as tf
-
+    def _recording_inputs(self, owner: Any, function: Any, calls: int) -> Callable[..., Any]:
+        """Calls an activation function and keeps what it takes."""
         numbers = itertools.count()
 
         def recording(*args: Any, **kwargs: Any) -> Any:
             number = next(numbers) % calls
-            inputs = tree.flatten((args, kwargs))[0]
-            if not self._can_see(inputs):
-                return function(*args, **kwargs)
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(inputs)
-                outputs = function(*args, **kwargs)
-            slopes = tape.gradient(outputs, inputs)  # of the sum: each unit has its own input
-            if slopes is not None:
-                self._passed[owner, number] = (outputs, slopes)
-            return outputs
+            structure = args, kwargs
+            first, *others = tree.flatten(structure)
+            if self._can_see(first):
+
+                def again(inputs: Any) -> Any:
+                    args, kwargs = tree.pack_sequence_as(structure, [inputs, *others])
+                    return function(*args, **kwargs)
+
+                self._inputs[owner, number] = again, first
+            return function(*args, **kwargs)
 
         return recording
 
@@ -140,16 +183,15 @@ class Observation:
         def recording(grads: Any, trainable_variables: Any = None) -> None:
             if _current_graph() != self._graph:
                 return apply(grads, trainable_variables)
+            if not optimizer.built:  # outside of a condition
+                optimizer.build(trainable_variables)
             variables = trainable_variables or optimizer._trainable_variables
             by_variable = {id(v): g for v, g in zip(variables, grads, strict=True)}
+            for each in self._observed:
+                self._gradients[each.layer] = by_variable.get(id(each.layer.kernel))
             self._scale = ops.copy(getattr(optimizer, "dynamic_scale", 1.0))  # before it adapts
-            kernels = {each.layer: each.layer.kernel for each in self._observed}
-            before = {layer: ops.copy(kernel) for layer, kernel in kernels.items()}
-            apply(grads, trainable_variables)
-            for layer, kernel in kernels.items():
-                self._gradients[layer] = by_variable.get(id(kernel))
-                self._updates[layer] = kernel - before[layer]
-            return None
+            self._updated = True
+            return self._look(lambda: apply(grads, trainable_variables))
 
         return recording
 

@@ -66,7 +66,9 @@ def findings_by_seed(model, x, y):
 
     @tf.function
     def look():
-        return Observation(model, observed).step(model.train_step, data)[1]
+        seen = []
+        Observation(model, observed).step(model.train_step, data, seen.append)
+        return seen[0]
 
     for seed in SEEDS:
         _draw_weights(model, seed)
