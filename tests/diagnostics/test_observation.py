@@ -180,6 +180,16 @@ def test_elu_is_flat_where_its_slope_is_small_whatever_its_bound(alpha):
     assert kr.diagnose(model, inputs, Y).statistics[0, COLUMN["saturated"]] == flat
 
 
+def test_a_sigmoid_is_flat_against_its_own_steepest_slope():
+    x = keras.Input((1,))
+    hidden = layers.Dense(1, "sigmoid", kernel_initializer="ones")(x)
+    model = compiled(keras.Model(x, layers.Dense(1)(hidden)))
+    inputs = np.linspace(-10, 10, 64, dtype="float32")[:, None]
+    y = 1 / (1 + np.exp(-inputs))
+    flat = (y * (1 - y) < 0.01 / 4).mean()
+    assert kr.diagnose(model, inputs, Y).statistics[0, COLUMN["saturated"]] == flat
+
+
 def test_a_look_keeps_the_loss_that_is_computed_from_logits():
     """Of a certainty that is wrong: from probabilities it would have neither its loss nor a gradient."""
     model = kr.build_default_dnn(20, 3, "multiclass", hidden_units=(4,), seed=1)
