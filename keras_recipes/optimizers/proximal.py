@@ -1,5 +1,6 @@
 """Gradient descent whose L1 penalty makes weights exactly zero."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -25,8 +26,12 @@ class ProximalSGD(SGD):
     a weighted sum of the gradients so far, and the step size is the sum of those weights, which is
     kept beside the velocities: the step is the proximal one for the mean gradient, and where no
     weight changes its sign it is that of SGD with the penalty in the loss. It is right under
-    Nesterov momentum, scheduled momentum, gradient accumulation and loss scaling. Clipping bounds
-    the gradient of the loss alone.
+    Nesterov momentum, scheduled momentum, gradient accumulation and loss scaling.
+
+    Clipping bounds the gradient of the loss, and shortens the threshold with it: what is left of a
+    gradient is taken as a shorter step, by a common factor where norms are bounded, by one for each
+    weight with `clipvalue`. So the minimum stays where it was. On several devices the factor is
+    that of one of them. With `use_ema` the averages of weights that have come to zero are zero.
 
     There is none for adaptive optimizers: they scale the step of each weight by themselves, and a
     threshold that ignores it solves another problem.
@@ -73,9 +78,12 @@ class ProximalSGD(SGD):
                 f'`l1` must have a variable with "{PENALIZED}" in its name to penalize. Received: '
                 f"l1={self.l1} and {names}. Pass l1=0, or give the layer a regularizer."
             )
-        # One for each variable: it changes in the step of that variable.
+        # One for each variable: it changes in the step of that variable. `clipvalue` shortens the
+        # step of each weight by itself.
         self._step_sizes = [
-            self.add_variable((), dtype=variable.dtype, name="step_size")
+            self.add_variable(
+                variable.shape if self.clipvalue else (), dtype=variable.dtype, name="step_size"
+            )
             if penalized and self.momentums
             else None
             for variable, penalized in zip(variables, self._penalized, strict=True)
@@ -85,11 +93,46 @@ class ProximalSGD(SGD):
         super().update_step(gradient, variable, learning_rate)
         index = self._get_variable_index(variable)
         if self._penalized[index]:
-            size = self._step_size(index, ops.cast(learning_rate, variable.dtype))
+            share = ops.cast(self._shares[index], variable.dtype)
+            size = self._step_size(index, share * ops.cast(learning_rate, variable.dtype))
             self.assign(variable, soft_threshold(variable, size * self.l1))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "l1": self.l1}
+
+    def _clip_gradients(self, grads: Any) -> Any:
+        self._shares_in_order = self._shares_left(grads)
+        return super()._clip_gradients(grads)
+
+    def _backend_update_step(
+        self, grads: Any, trainable_variables: Any, learning_rate: Any
+    ) -> None:
+        indices = map(self._get_variable_index, trainable_variables)
+        self._shares = dict(zip(indices, self._shares_in_order, strict=True))
+        super()._backend_update_step(grads, trainable_variables, learning_rate)
+        self._shares, self._shares_in_order = {}, []  # tensors of the graph
+
+    def _shares_left(self, gradients: Sequence[Any]) -> list[Any]:
+        """What clipping multiplies each gradient by."""
+        if self.clipvalue:
+            return [_share(self.clipvalue, ops.abs(each)) for each in gradients]
+        if not self.clipnorm and not self.global_clipnorm:
+            return [1.0] * len(gradients)
+        squares = [ops.sum(ops.square(each)) for each in gradients]
+        if self.clipnorm:
+            return [_share(self.clipnorm, ops.sqrt(each)) for each in squares]
+        return [_share(self.global_clipnorm, ops.sqrt(sum(squares)))] * len(gradients)
+
+    def _overwrite_model_variables_with_average_value(self, trainable_variables: Any) -> None:
+        penalized = [
+            variable
+            for variable in trainable_variables
+            if self._penalized[self._get_variable_index(variable)]
+        ]
+        kept = [ops.not_equal(variable, 0) for variable in penalized]
+        super()._overwrite_model_variables_with_average_value(trainable_variables)
+        for variable, mask in zip(penalized, kept, strict=True):
+            self.assign(variable, variable * ops.cast(mask, variable.dtype))
 
     def _step_size(self, index: int, rate: Any) -> Any:
         """The sum of what the gradients so far were multiplied by in the step just taken."""
@@ -100,6 +143,10 @@ class ProximalSGD(SGD):
         size = summed * momentum + rate
         self.assign(summed, size)
         return size * momentum + rate if self.nesterov else size
+
+
+def _share(bound: float, size: Any) -> Any:
+    return bound / ops.maximum(size, bound)
 
 
 def soft_threshold(weights: Any, threshold: Any) -> Any:

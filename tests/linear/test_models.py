@@ -51,6 +51,15 @@ def test_lasso_has_the_support_of_scikit_learns(l1):
     assert (coefficients == 0).any()
 
 
+@pytest.mark.parametrize("clip", [{"clipvalue": 1.0}, {"clipnorm": 5.0}, {"global_clipnorm": 5.0}])
+def test_lasso_with_clipping_is_the_same(clip):
+    coefficients, bias = least_squares(l1=4.0, **clip)
+    expected = Lasso(alpha=2.0, tol=1e-10, max_iter=100_000).fit(X, Y)
+    np.testing.assert_array_equal(coefficients[0] != 0, expected.coef_ != 0)
+    np.testing.assert_allclose(coefficients[0], expected.coef_, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(bias[0], expected.intercept_, rtol=1e-3)
+
+
 def test_lasso_of_two_targets():
     coefficients, _ = least_squares(2, l1=5.0)
     expected = Lasso(alpha=2 * 5.0 / 2, tol=1e-10).fit(X, TWO)

@@ -54,7 +54,19 @@ def weights_of(model):
     return np.concatenate([weight.ravel() for weight in model.get_weights()])
 
 
-def replayed(momentum=None, nesterov=False, l1=L1, in_loss=False):
+def share_left(gradient, clipvalue=None, clipnorm=None, global_clipnorm=None):
+    """What clipping leaves of the gradient of four weights and a bias."""
+    if clipvalue:
+        size, bound = np.abs(gradient), clipvalue
+    elif clipnorm:
+        size = np.array([[np.linalg.norm(gradient[:4])]] * 4 + [[abs(gradient[4, 0])]])
+        bound = clipnorm
+    else:
+        size, bound = np.linalg.norm(gradient), global_clipnorm or np.inf
+    return np.where(size > bound, bound / size, 1.0)
+
+
+def replayed(momentum=None, nesterov=False, l1=L1, in_loss=False, **clip):
     """The step as in the papers: the mean gradient, the step size, the soft threshold."""
     x, y = data()
     x = np.hstack([x, np.ones((ROWS, 1))]).astype(float)
@@ -66,7 +78,8 @@ def replayed(momentum=None, nesterov=False, l1=L1, in_loss=False):
             gradient = 2 * x[rows].T @ (x[rows] @ w - y[rows]) / len(y[rows])
             if in_loss:
                 gradient = gradient + l1 * np.sign(w) * penalized
-            rate, beta = float(RATE(t)), 0.0 if momentum is None else float(momentum(t))
+            beta = 0.0 if momentum is None else float(momentum(t))
+            rate = float(RATE(t)) * share_left(gradient, **clip)
             gradients, size = beta * gradients + rate * gradient, beta * size + rate
             total, length = gradients, size
             if nesterov:
@@ -114,6 +127,19 @@ def check_against_the_replay(name, train):
     assert 0 < (weights == 0).sum() < 4
 
 
+CLIPS = [{"clipvalue": 0.9}, {"clipnorm": 1.5}, {"global_clipnorm": 1.5}]
+
+
+@pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: next(iter(clip)))
+@pytest.mark.parametrize("name", VARIANTS)
+def test_clipping_shortens_the_threshold_with_the_step(name, clip):
+    weights = trained(ProximalSGD(RATE, l1=L1, **VARIANTS[name], **clip))
+    expected = replayed(**VARIANTS[name], **clip)
+    np.testing.assert_allclose(weights, expected, atol=2e-5)
+    np.testing.assert_array_equal(weights == 0, expected == 0)
+    assert np.abs(expected - replayed(**VARIANTS[name])).max() > 0.01  # it did clip
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_penalty_in_the_loss_gives_no_zeros(name):
     # What the proximal step is for.
@@ -157,6 +183,34 @@ def test_ends_where_the_penalty_and_the_gradient_hold_each_other(momentum):
     assert 0 < at_zero.sum() < 4
     np.testing.assert_allclose(gradient[~at_zero], -L1 * np.sign(kernel[~at_zero]), atol=1e-4)
     assert (np.abs(gradient[at_zero]) < L1).all()
+
+
+@pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: next(iter(clip)))
+def test_clipping_leaves_the_minimum_where_it_was(clip):
+    found = []
+    for keywords in ({}, clip):
+        optimizer = ProximalSGD(0.05, momentum=0.5, l1=2.0, **keywords)
+        model = compiled_model(optimizer, steps_per_execution=100)
+        dataset = tf.data.Dataset.from_tensors(data()).repeat()
+        model.fit(dataset, steps_per_epoch=1000, shuffle=False, verbose=0)
+        found.append(weights_of(model))
+    np.testing.assert_allclose(*found, atol=1e-4)
+    np.testing.assert_array_equal(found[0] == 0, found[1] == 0)
+    assert 0 < (found[0] == 0).sum() < 4
+
+
+@pytest.mark.parametrize("frequency", [None, 5])
+def test_averaged_weights_keep_their_zeros(frequency):
+    optimizer = ProximalSGD(
+        0.1, l1=L1, use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=frequency
+    )
+    weights = trained(optimizer)
+    assert 0 < (weights == 0).sum() < 4
+    averages = np.concatenate(
+        [np.ravel(each) for each in optimizer._model_variables_moving_average]
+    )
+    assert averages.all()
+    np.testing.assert_array_equal(weights[weights != 0], averages[weights != 0])
 
 
 def test_gradient_accumulation_takes_the_step_once():
