@@ -161,7 +161,9 @@ def test_of_a_singular_matrix_takes_the_smallest_weights_and_says_so(name):
     x = SINGULAR[name]
     y = Y[: len(x)]
     rank = np.linalg.matrix_rank(StandardScaler().fit_transform(x))
-    with pytest.warns(UserWarning, match=f"singular: the {x.shape[1]} features have rank {rank} "):
+    with pytest.warns(
+        UserWarning, match=f"numerically singular: the {x.shape[1]} features have rank {rank} "
+    ):
         kernel, bias = solved(x, y)
     # scikit-learn's own cut-off is relative to the largest scale: in units of deviations it is right.
     centred = x - x.mean(axis=0)
@@ -172,6 +174,29 @@ def test_of_a_singular_matrix_takes_the_smallest_weights_and_says_so(name):
         theirs = LinearRegression().fit(x, y)
         np.testing.assert_allclose(kernel[:, 0], theirs.coef_, rtol=1e-3, atol=1e-6)
         np.testing.assert_allclose(bias, theirs.intercept_, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("degree", [8, 9, 10])
+def test_powers_that_are_nearly_dependent_are_not_singular(degree):
+    rng = np.random.default_rng(0)
+    t = rng.uniform(size=500)
+    x = t[:, np.newaxis] ** np.arange(1, degree + 1)
+    y = np.sin(8 * t) + 0.01 * rng.normal(size=500)
+    model = kr.build_linear_regression(degree)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kr.solve_normal_equation(model, x, y)
+    error = np.sqrt(np.mean((kr.predict(model, x)[:, 0] - y) ** 2))
+    least = np.sqrt(np.mean((LinearRegression().fit(x, y).predict(x) - y) ** 2))
+    assert error < 1.01 * least
+
+
+@pytest.mark.parametrize(("rows", "features"), [(500, 10), (5000, 300)])
+def test_a_sum_in_single_precision_is_singular(rows, features):
+    x = np.random.default_rng(0).normal(size=(rows, features)).astype("float32")
+    x[:, -1] = x[:, :-1].sum(axis=1, dtype="float32")
+    with pytest.warns(UserWarning, match=f"have rank {features - 1} "):
+        solved(x, x[:, 0])
 
 
 def minimum_norm(x, y, scale):
