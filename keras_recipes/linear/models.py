@@ -34,10 +34,11 @@ def build_linear_regression(
     Train it with `keras_recipes.fit`, where the batch size says by which gradient descent: 1 for
     the stochastic one, the LMS rule (whose rate is twice the learning rate, as the loss is the
     squared error and not half of it), the number of examples for batch gradient descent, and what
-    lies between for mini-batches. `optimizer="sgd"` is the textbook's, without momentum. With the
-    defaults of `fit` the weights end near the optimum; on standardized inputs a learning rate of 0.1
-    with `fit(..., batch_size=len(x), epochs=1000, schedule=None)` reaches it. Without an L1 penalty
-    `solve_normal_equation` finds the weights in closed form.
+    lies between for mini-batches. `optimizer="sgd"` is the textbook's, without momentum. Small data
+    take more than the 20 epochs that `fit` has by default: on diabetes, standardized, the largest
+    error of a weight is 36% of the largest weight after 20 epochs and 2% after `epochs=200`. There a
+    learning rate of 0.1 with `fit(..., batch_size=len(x), epochs=1000, schedule=None)` reaches the
+    optimum. Without an L1 penalty `solve_normal_equation` finds the weights in closed form.
 
     What is minimized is `mean((y - prediction) ** 2) + l1 * sum(|w|) + l2 * sum(w ** 2)`, the mean
     over the n examples and the k outputs, the sums over the weights without the biases; w are the
@@ -120,11 +121,14 @@ def build_logistic_regression(
 ) -> keras.Model:
     """Builds and compiles a logistic regression: binary, or softmax for several classes.
 
-    Train it with `keras_recipes.fit`. With its defaults the weights end near the optimum; on
-    standardized inputs a learning rate of 0.5 with `fit(..., batch_size=len(x), epochs=2000,
-    schedule=None)` reaches it where there is a penalty. `linear.predict_probabilities`,
-    `linear.predict_log_odds` and `linear.predict_odds` give what it says of each class,
-    `linear.coefficient_table` why.
+    Train it with `keras_recipes.fit`; small data take more than its default of 20 epochs. On iris,
+    wine and breast_cancer, standardized, at scikit-learn's default penalty, what is minimized ends
+    up to 20% above its minimum with 20 epochs, and within 0.1% with `epochs=200`. For weaker
+    penalties, and for weights that L1 makes zero, take a learning rate of 0.5 and `fit(...,
+    batch_size=len(x), epochs=2000, schedule=None)`: with `l2` from 1e-4 on it is within 0.2%, and a
+    tenth of the penalty takes ten times the epochs. Without any, classes that a plane separates have
+    no optimum: the weights grow for ever. `linear.predict_probabilities`, `linear.predict_log_odds`
+    and `linear.predict_odds` give what the model says of each class, `linear.coefficient_table` why.
 
     What is minimized is `mean(log loss) + l1 * sum(|w|) + l2 * sum(w ** 2)`, the mean over the n
     examples, the sums over the weights without the biases; w are the weights of the standardized

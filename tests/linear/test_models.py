@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import sklearn
 import tensorflow as tf
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
-from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
@@ -151,6 +151,44 @@ def test_logistic_regression(data, l1, l2):
         assert (kernel == 0).any()
     if n_classes == 2:
         assert bias[0] == pytest.approx(expected.intercept_[0], abs=0.01)
+
+
+EXACT = {"epochs": 2000, "schedule": None}  # with batches of all
+
+
+@pytest.mark.filterwarnings("ignore:The loss did not diverge up to")  # where classes are apart
+@pytest.mark.parametrize("data", [load_iris, load_wine, load_breast_cancer])
+@pytest.mark.parametrize(
+    ("l2", "builds", "fits"),
+    [(None, {}, {"epochs": 200}), (1e-4, {"learning_rate": 0.5}, EXACT)],
+    ids=["default penalty", "weak penalty"],
+)
+def test_the_calls_that_the_docstring_recommends_reach_the_minimum(data, l2, builds, fits):
+    x, y = classes(data)
+    l2 = l2 or 1 / (2 * len(x))  # C=1
+    model = kr.build_logistic_regression(x.shape[1], len(np.unique(y)), l2=l2, **builds)
+    if fits is EXACT:
+        fits = {**fits, "batch_size": len(x)}
+    kr.fit(model, x, y, **fits, seed=0, verbose=0)
+    expected = log_reg(C=1 / (2 * len(x) * l2)).fit(x, y)
+    minimum = log_loss(y, expected.predict_proba(x)) + l2 * (expected.coef_**2).sum()
+    assert kr.evaluate(model, x, y)["loss"] == pytest.approx(minimum, rel=0.002)
+
+
+@pytest.mark.parametrize(
+    ("builds", "fits", "error"),
+    [
+        ({}, {"epochs": 200}, 0.05),
+        ({"learning_rate": 0.1}, {"batch_size": N, "epochs": 1000, "schedule": None}, 1e-4),
+    ],
+    ids=["batches of 32", "of all"],
+)
+def test_the_calls_that_the_docstring_recommends_reach_least_squares(builds, fits, error):
+    model = kr.build_linear_regression(10, **builds)
+    kr.fit(model, X, Y, **fits, seed=0, verbose=0)
+    expected = LinearRegression().fit(X, Y).coef_
+    found = model.get_layer("output").get_weights()[0][:, 0]
+    assert np.abs(found - expected).max() < error * np.abs(expected).max()
 
 
 def test_what_is_built():
