@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_recipes.kernels import layers_with_kernels
+from keras_recipes.kernels import kernels_of, layers_with_kernels
 from keras_recipes.layers import MaxNorm
 from keras_recipes.layers.max_norm import ExactMaxNorm
 from keras_recipes.model_copies import copy_of
@@ -27,7 +27,7 @@ class LayerSparsity:
 
     Args:
         name: The name of the layer.
-        weights: How many weights its kernel has.
+        weights: How many weights its kernel has, or its kernels, as of a separable convolution.
         zeros: How many of them are zero.
     """
 
@@ -134,8 +134,9 @@ def strip(model: keras.Model) -> keras.Model:
 
 
 def _count(layer: keras.Layer) -> LayerSparsity:
-    kernel = ops.convert_to_numpy(layer.kernel)
-    return LayerSparsity(layer.name, kernel.size, kernel.size - int(np.count_nonzero(kernel)))
+    kernels = [ops.convert_to_numpy(kernel) for kernel in kernels_of(layer)]
+    size, left = (sum(map(count, kernels)) for count in (np.size, np.count_nonzero))
+    return LayerSparsity(layer.name, size, int(size - left))
 
 
 def _plain(layer: keras.Layer) -> keras.Layer:

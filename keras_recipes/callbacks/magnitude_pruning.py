@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_recipes.checks import check_choice, check_integer, check_number, check_sequence
 from keras_recipes.diagnostics.diagnosis import check_backend
-from keras_recipes.kernels import layers_with_kernels
+from keras_recipes.kernels import kernels_of, layers_with_kernels
 from keras_recipes.optimizers.following import innermost, steps_taken
 from keras_recipes.pruning import cubic_sparsity, prune
 
@@ -19,10 +19,10 @@ CHOICES, MOST_BETWEEN = 50, 100  # of weights on a ramp; steps between two of th
 class MagnitudePruning(keras.callbacks.Callback):
     """Prunes a model while it trains: ever more of its smallest weights become zero, and stay so.
 
-    Kernels are pruned; biases, batch normalization and embeddings are not. The share of zeros goes
-    up on the cubic ramp of Zhu & Gupta. All of it is computed in the compiled step, so that the
-    zeros hold after each single one, with momentum too, and under `steps_per_execution`, XLA and
-    on several devices. The masks are the callback's: the model stays the Keras model that it was,
+    Kernels are pruned, those of separable convolutions and recurrent layers too; biases, batch
+    normalization and embeddings are not. The share of zeros goes up on the cubic ramp of Zhu &
+    Gupta. All of it is computed in the compiled step, so that the zeros hold after each single one,
+    with momentum too, and under `steps_per_execution`, XLA and on several devices. The masks are the callback's: the model stays the Keras model that it was,
     and there is nothing to take off afterwards. Each epoch's logs get the `sparsity` of what is
     pruned. TensorFlow only.
 
@@ -99,7 +99,7 @@ class MagnitudePruning(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         check_backend("MagnitudePruning")
         self._check_length()
-        self._kernels = [layer.kernel for layer in self._layers()]
+        self._kernels = self._pruned_kernels()
         with self.model.distribute_strategy.scope():
             self._masks = [
                 keras.Variable(np.ones(kernel.shape, bool), trainable=False, dtype="bool")
@@ -183,12 +183,17 @@ class MagnitudePruning(keras.callbacks.Callback):
         for kernel, mask in zip(self._kernels, self._masks, strict=True):
             kernel.assign(ops.where(mask, kernel, ops.zeros_like(kernel)))
 
-    def _layers(self) -> list[keras.Layer]:
-        layers = [each for each in layers_with_kernels(self.model) if each.kernel.trainable]
-        names = [layer.name for layer in layers]
+    def _pruned_kernels(self) -> list[keras.Variable]:
+        found = [
+            (layer.name, kernel)
+            for layer in layers_with_kernels(self.model)
+            for kernel in kernels_of(layer)
+            if kernel.trainable
+        ]
         for name in self.exclude:
+            names = dict.fromkeys(layer for layer, _ in found)
             check_choice("exclude", name, names, "These layers have kernels.")
-        pruned = [layer for layer in layers if layer.name not in self.exclude]
+        pruned = [kernel for name, kernel in found if name not in self.exclude]
         if not pruned:
             raise ValueError(
                 "The model must have a layer with a kernel that trains and is not excluded. "

@@ -7,9 +7,8 @@ import keras
 from keras import ops
 
 from keras_recipes.checks import check_number
+from keras_recipes.kernels import is_kernel
 from keras_recipes.optimizers.momentum import SGD
-
-PENALIZED = "kernel"  # is in the names of the weights that Keras's layers multiply inputs by
 
 
 @keras.saving.register_keras_serializable(package="keras_recipes")
@@ -40,8 +39,8 @@ class ProximalSGD(SGD):
         learning_rate: A number > 0 or a schedule. Defaults to 0.01.
         momentum: A number in [0, 1) or a schedule. Defaults to 0.
         nesterov: Whether to look ahead (Nesterov, 1983).
-        l1: L1 penalty, >= 0, on the variables with "kernel" in their name, not on biases or the
-            parameters of normalization. Defaults to 0.
+        l1: L1 penalty, >= 0, on the kernels: variables that are called "kernel", or end so as
+            "recurrent_kernel" does, not biases or the parameters of normalization. Defaults to 0.
         **kwargs: As for every Keras optimizer: `clipvalue`, `clipnorm`, `weight_decay`, ...
 
     Raises:
@@ -71,11 +70,11 @@ class ProximalSGD(SGD):
         if self.built:
             return
         super().build(variables)
-        self._penalized = [PENALIZED in variable.name for variable in variables]
+        self._penalized = [is_kernel(variable) for variable in variables]
         if self.l1 and not any(self._penalized):
             names = ", ".join(variable.name for variable in variables)
             raise ValueError(
-                f'`l1` must have a variable with "{PENALIZED}" in its name to penalize. Received: '
+                '`l1` must have a kernel to penalize, a variable whose name ends in "kernel". Received: '
                 f"l1={self.l1} and {names}. Pass l1=0, or give the layer a regularizer."
             )
         # One for each variable: it changes in the step of that variable. `clipvalue` shortens the

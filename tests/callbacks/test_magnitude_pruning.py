@@ -281,6 +281,29 @@ def test_convolutions_and_eager_steps():
     ]
 
 
+@pytest.mark.parametrize("scope", ["layer", "model"])
+def test_separable_convolutions_and_recurrent_layers(scope):
+    layers = keras.layers
+    parts = [layers.SeparableConv1D(6, 3), layers.LSTM(5, name="lstm"), layers.Dense(1)]
+    model = keras.Sequential([keras.Input((8, 4)), *parts])
+    model.compile("adam", "mse")
+    x = np.random.default_rng(1).normal(size=(32, 8, 4)).astype("float32")
+    pruning = MagnitudePruning(0.5, 0, 4, scope=scope, exclude=[parts[2].name])
+    model.fit(x, x[:, 0, :1], epochs=5, callbacks=[pruning], verbose=0)
+    found = {each.name: np.array(each) for each in model.weights[:-2] if "kernel" in each.name}
+    assert list(found) == ["depthwise_kernel", "pointwise_kernel", "kernel", "recurrent_kernel"]
+    shares = {name: (kernel == 0).mean() for name, kernel in found.items()}
+    if scope == "layer":
+        assert set(shares.values()) == {0.5}
+    total = sum(kernel.size for kernel in found.values())
+    assert sum((kernel == 0).sum() for kernel in found.values()) == total / 2
+    report = kr.sparsity(model)
+    assert [(each.name, each.weights) for each in report.layers] == [
+        (parts[0].name, 12 + 24), ("lstm", 120 + 100), (parts[2].name, 5),
+    ]  # fmt: skip
+    assert sum(each.zeros for each in report.layers) == total / 2
+
+
 def test_an_interrupted_fit_gives_the_model_its_step_back():
     model = build()
     callbacks = [MagnitudePruning(0.5, 0, 20), InterruptAt(15)]

@@ -273,7 +273,7 @@ def test_make_optimizer_makes_it():
         (
             lambda: ProximalSGD(l1=0.1).build([keras.Variable(np.ones(2), name="bias")]),
             ValueError,
-            'a variable with "kernel" in its name .* and bias',
+            'whose name ends in "kernel". Received: .* and bias',
         ),
     ],
 )
