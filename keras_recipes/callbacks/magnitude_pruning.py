@@ -26,6 +26,10 @@ class MagnitudePruning(keras.callbacks.Callback):
     and there is nothing to take off afterwards. Each epoch's logs get the `sparsity` of what is
     pruned. TensorFlow only.
 
+    A model that has zeros when the training begins goes on from them, whether pruning has made them
+    or an L1 penalty: they stay, and the share of zeros never falls. Only a kernel that is zero
+    throughout, as that of an untrained linear model is, counts as dense.
+
     Steps are batches, counted from the first one of the training, with an `initial_epoch` from that
     of epoch 0. In `keras_recipes.fit` the masks are part of the checkpoint, and early stopping looks
     at no epoch before the ramp has ended, as the best one would be a denser network. Keras's own
@@ -102,7 +106,7 @@ class MagnitudePruning(keras.callbacks.Callback):
         self._kernels = self._pruned_kernels()
         with self.model.distribute_strategy.scope():
             self._masks = [
-                keras.Variable(np.ones(kernel.shape, bool), trainable=False, dtype="bool")
+                keras.Variable(_kept(kernel), trainable=False, dtype="bool")
                 for kernel in self._kernels
             ]
         self._first_step = None
@@ -116,7 +120,7 @@ class MagnitudePruning(keras.callbacks.Callback):
         before = epoch * (self.params.get("steps") or 0)
         self._first_step = steps_taken(self.model.optimizer) - before
         if before >= self.begin_step:
-            self._choose()  # of a model that is pruned already what is zero
+            self._choose()
             self._apply()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -208,6 +212,12 @@ class MagnitudePruning(keras.callbacks.Callback):
                 f"`end_step` must be within the training, of {total} steps. Received: "
                 f"end_step={self.end_step}. Train for more epochs, or end the ramp earlier."
             )
+
+
+def _kept(kernel: keras.Variable) -> np.ndarray:
+    """The weights that are not pruned yet: all of a kernel that starts at zero, as a linear model's."""
+    nonzero = ops.convert_to_numpy(kernel) != 0
+    return nonzero if nonzero.any() else ~nonzero
 
 
 def _check_names(exclude: Any) -> list[str]:

@@ -163,9 +163,9 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path):
 
     def train(run_dir, *stop, **keywords):
         model, pruning = build(dropout=0.1), MagnitudePruning(0.5, 12, 32, every=5)
-        # They are zero until then, but not pruned.
+        # Zero throughout it is not pruned; those of this input stay zero until then.
         kernel = model.get_layer("hidden_1").kernel
-        kernel.assign(np.array(kernel) * (np.arange(6) < 5)[:, None])
+        kernel.assign(np.zeros(kernel.shape))
         history = kr.fit(
             model, x, Y, **FIT, callbacks=[pruning, *stop], run_dir=run_dir, **keywords
         )
@@ -213,6 +213,43 @@ def test_a_pruned_model_can_be_trained_on():
     for one, other in zip(before.values(), kernels(model).values(), strict=True):
         np.testing.assert_array_equal(one == 0, other == 0)
         assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("scope", ["layer", "model"])
+@pytest.mark.parametrize("begin", [0, 8])
+def test_a_saved_pruned_model_goes_on_to_more_zeros_and_never_to_fewer(tmp_path, begin, scope):
+    model = build()
+    kr.fit(model, X, Y, **FIT, callbacks=[MagnitudePruning(0.5, 0, 20)])
+    kr.strip(model).save(tmp_path / "pruned.keras")
+    again = keras.models.load_model(tmp_path / "pruned.keras")
+    again.compile(kr.make_optimizer("nadam", 0.01), "mse")
+    steps, pruning = AtEachStep(), MagnitudePruning(0.8, begin, 30, every=4, scope=scope)
+    callbacks = [pruning, steps]
+    history = again.fit(X, Y, batch_size=16, epochs=4, callbacks=callbacks, verbose=0).history
+    for earlier in range(40):
+        for before, after in zip(
+            steps.seen[earlier].values(), steps.seen[earlier + 1].values(), strict=True
+        ):
+            assert not after[before == 0].any()
+    assert sum(zeros(again)) >= 240  # a layer may have had more than its 80% before
+    assert history["sparsity"][0] >= 0.5
+    assert pruning.sparsity == pytest.approx(sum(zeros(again)) / 300)
+
+
+def test_fewer_zeros_than_there_are_leave_them_as_they_are():
+    model = build()
+    kr.fit(model, X, Y, **FIT, callbacks=[MagnitudePruning(0.6, 0, 20)])
+    before = kernels(model)
+    kr.fit(model, X, Y, **FIT, callbacks=[MagnitudePruning(0.3, 0, 20)])
+    for one, other in zip(before.values(), kernels(model).values(), strict=True):
+        np.testing.assert_array_equal(one == 0, other == 0)
+
+
+def test_a_linear_model_that_starts_at_zero_is_not_pruned_yet():
+    model = kr.build_linear_regression(6, learning_rate=0.05)
+    pruning = MagnitudePruning(0.5, 10, 20)
+    model.fit(X, Y, batch_size=16, epochs=4, callbacks=[pruning], verbose=0)
+    assert zeros(model) == [3]
 
 
 def test_early_stopping_takes_no_denser_network():
