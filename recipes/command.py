@@ -41,7 +41,7 @@ def training_parser(description: str | None) -> argparse.ArgumentParser:
         help="where logs, checkpoints and the model go; a run that was stopped goes on; without it "
         "a new directory in runs/",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of splits and training")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of splits and training")
     return parser
 
 
@@ -62,7 +62,7 @@ def report_parser(description: str | None) -> argparse.ArgumentParser:
         "<!-- end -->",
     )
     parser.add_argument("--quick", action="store_true", help="less of all, to see that it runs")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first one")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="the first one")
     return parser
 
 
@@ -100,6 +100,13 @@ def count(text: str) -> int:
     """Returns the number that a flag has, at least 1."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"must be an integer in [1, inf). Received: {text!r}")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """Returns the seed that a flag has, one that NumPy, Keras and scikit-learn all take."""
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"must be an integer in [0, 2**31). Received: {text!r}")
     return int(text)
 
 

@@ -78,15 +78,17 @@ def factors(variances: np.ndarray) -> tuple[float, float]:
 
     Over the layers from the second on: before the first one the signal has had no activation.
     """
-    forward, backward = variances[-1] / variances[1]
     layers = len(variances) - 2
-    return forward ** (1 / layers), (1 / backward) ** (1 / layers)
+    with np.errstate(divide="ignore", invalid="ignore"):  # few units may all be dead
+        forward, backward = (variances[-1] / variances[1]) ** (1 / layers)
+        return forward, 1 / backward
 
 
 def _row(activation: str, variances: dict[tuple[str, str], np.ndarray]) -> list[str]:
     found = {name: factors(variances[activation, name]) for name in INITIALIZERS}
     least = min(map(_off, found.values()))
     best = ", ".join(name for name, pair in found.items() if math.isclose(_off(pair), least))
+    best = best if math.isfinite(least) else "none"
     book = kr.guide.initializer_for(activation).split("_")[0]
     names = {"glorot": "Glorot", "he": "He", "lecun": "LeCun"}
     cells = [f"{factor:.3f}" for pair in found.values() for factor in pair]
@@ -95,7 +97,7 @@ def _row(activation: str, variances: dict[tuple[str, str], np.ndarray]) -> list[
 
 def _off(pair: Sequence[float]) -> float:
     """How far the worse of both factors is from keeping the variance."""
-    return max(abs(math.log(factor)) for factor in pair)
+    return max(abs(math.log(factor)) if 0 < factor < math.inf else math.inf for factor in pair)
 
 
 def _plot(report: Report, variances: dict[tuple[str, str], np.ndarray]) -> None:

@@ -33,7 +33,7 @@ class Report:
         arguments: The flags of `report_parser`.
 
     Raises:
-        ValueError: If the page has no place for the report.
+        ValueError: If the page has no place for the report, or the run directory is none.
     """
 
     def __init__(self, name: str, arguments: argparse.Namespace) -> None:
@@ -44,8 +44,8 @@ class Report:
         self._page = arguments.page
         if self._page is not None:
             read_page(self._page)  # before anything is trained
-        self.directory = arguments.run_dir or new_run_directory(name)
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self._directory = arguments.run_dir or new_run_directory(name)
+        check_directory(self._directory)
         self._parts: list[str] = []
         self._figures: list[Path] = []
 
@@ -87,7 +87,7 @@ class Report:
             name: What it shows, in a word, for the file's name.
             figure: The figure, as `axes.figure` has it.
         """
-        path = self.directory / f"{name}.png"
+        path = self._place(f"{name}.png")
         figure.savefig(path, dpi=DPI, pil_kwargs={"optimize": True})
         self._figures.append(path)
         self._parts.append(f"![{name}]({path.name})")
@@ -95,11 +95,16 @@ class Report:
     def close(self) -> None:
         """Writes the report, and the page if one was named."""
         text = "\n\n".join([*self._parts, provenance(f"recipes.{self._name}")]) + "\n"
-        path = self.directory / "report.md"
+        path = self._place("report.md")
         path.write_text(text, encoding="utf-8")
         self.console.print(f"Report: {path}", markup=False, soft_wrap=True)
         if self._page is not None:
             self._write_page(text)
+
+    def _place(self, name: str) -> Path:
+        """Where a file goes; the directory is made with the first one, so that no error leaves it."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        return self._directory / name
 
     def _write_page(self, text: str) -> None:
         figures = self._page.parent / "figures"
@@ -143,6 +148,20 @@ def _shown(arguments: Sequence[str]) -> list[str]:
             kept.append(Path(each).name)
         skipped = each in ("--run-dir", "--page")
     return kept
+
+
+def check_directory(path: Path) -> None:
+    """Refuses what is no directory and cannot be made one, before anything is trained.
+
+    Raises:
+        ValueError: If there is a file in its place, or in that of a directory above.
+    """
+    nearest = next(each for each in (path, *path.parents) if each.exists())
+    if not nearest.is_dir():
+        raise ValueError(
+            f"`--run-dir` must be a directory. Received: {path}, where {nearest} is a file. Name one "
+            "that is new."
+        )
 
 
 def read_page(page: Path) -> tuple[str, str]:

@@ -40,6 +40,12 @@ def test_each_initializer_keeps_the_variance_of_its_activation(report):
     )
 
 
+def test_a_signal_that_has_died_out_is_kept_by_none(report):
+    for table in report("initialization", "--depth", 3, "--width", 1):
+        assert table["relu"]["measured"] == "none"
+        assert table["selu"]["measured"] != "none"
+
+
 def test_activations_that_do_not_saturate_learn_faster(report):
     [table] = report("activations", figures=["val_loss"])
     accuracy = column(table, "test accuracy")

@@ -23,6 +23,19 @@ from recipes import command
 ROOT = Path(__file__).parents[2]
 
 
+REPORTS = [
+    path.stem
+    for path in sorted((ROOT / "recipes").glob("*.py"))
+    if re.search(r"import .*(report|comparison)_parser", path.read_text())
+]
+BAD_REPORTS = [
+    (["--seed", "-1"], "--seed: must be an integer in [0, 2**31). Received: '-1'"),
+    (["--seed", str(2**31)], "--seed: must be"),
+    (["--page", "none.md"], "none.md"),
+    (["--page", "flowers.csv"], "must have the lines <!-- measured -->"),
+    (["--run-dir", "flowers.csv"], "`--run-dir` must be a directory"),
+    (["--run-dir", "flowers.csv/run"], "where flowers.csv is a file"),
+]
 PREDICT = ["--run-dir", "runs/flowers", "--data", "flowers.csv"]
 
 
@@ -135,7 +148,11 @@ def test_each_run_has_a_directory_of_its_own(tmp_path):
         ("default_dnn", ["--epochs", "0"], "--epochs: must be an integer in"),
         ("default_dnn", ["--batch-size", "-1"], "--batch-size: must be an integer in"),
         ("default_dnn", ["--epochs", "many"], "Received: 'many'"),
-        ("default_dnn", ["--seed", "-1"], "`seed`"),
+        ("default_dnn", ["--seed", "-1"], "--seed: must be an integer in [0, 2**31)"),
+        ("cnn", ["--data", "digit"], "Did you mean 'digits'"),
+        ("schedules", ["--task", "binry"], "Did you mean 'binary'"),
+        ("initialization", ["--depth", "2"], "--depth: must be at least 3"),
+        *((recipe, *each) for recipe in REPORTS for each in BAD_REPORTS),
         ("default_dnn", ["--run-dir", "flowers.csv"], "`run_dir` must be a directory"),
         ("default_dnn", ["--data", "one.csv", "--target", "kind"], "kind"),
         ("default_dnn", ["--data", "text.npz"], "text.npz"),
@@ -170,6 +187,11 @@ def test_what_the_user_can_mend_is_one_line_and_status_2(
     assert line.startswith("error: ")
     assert match in line
     assert sorted(place.rglob("*")) == before
+
+
+def test_every_recipe_with_a_report_is_tried():
+    assert len(REPORTS) == 14
+    assert {"gradient_descent", "initialization", "book_exercise", "max_norm"} <= set(REPORTS)
 
 
 def test_mc_dropout_lists_and_draws_what_is_least_certain(tmp_path):
