@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 import keras_recipes as kr
+from recipes.columns import mean_and_deviation, of, step_time
 from recipes.command import comparison_parser, run
-from recipes.comparison import Comparison, Outcome, Variant, mean_and_deviation, of, step_time
+from recipes.comparison import Comparison, Outcome, Variant
 
 # As the notes order them, best first, and then what came later.
 ACTIVATIONS = (*kr.guide.PREFERENCE, "gelu", "silu", "mish")

@@ -7,8 +7,9 @@ from typing import Any
 import keras
 
 import keras_recipes as kr
+from recipes.columns import epochs_run, of, step_time
 from recipes.command import comparison_parser, count, run
-from recipes.comparison import Comparison, Outcome, Variant, epochs_run, of, step_time
+from recipes.comparison import Comparison, Outcome, Variant
 
 MOMENTA = (0.9, 0.99, 0.999)
 QUICK, QUICK_DEPTH = ("none", "before, momentum 0.9", "after, momentum 0.999"), 3

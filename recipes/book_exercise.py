@@ -6,16 +6,9 @@ import keras
 import numpy as np
 
 import keras_recipes as kr
+from recipes.columns import epochs_run, multiples, of, step_time
 from recipes.command import comparison_parser, count, run
-from recipes.comparison import (
-    RATES,
-    Comparison,
-    Variant,
-    epochs_run,
-    multiples,
-    of,
-    step_time,
-)
+from recipes.comparison import Comparison, Variant
 
 DROPOUT = 0.1  # after each of the layers
 FALLBACK = "digits"
@@ -55,7 +48,7 @@ def main() -> None:
             Variant("SELU, 1cycle", lambda seed: selu(seed, 0.0), cycle),
         ],
         QUICK,
-        RATES,
+        search_rate=True,
     )
     comparison.plot_losses(outcomes)
 

@@ -8,8 +8,9 @@ import keras
 
 import keras_recipes as kr
 from keras_recipes.cnn import image_shape
+from recipes.columns import epochs_run, of, step_time
 from recipes.command import comparison_parser, count, run
-from recipes.comparison import Comparison, Outcome, Variant, epochs_run, of, step_time
+from recipes.comparison import Comparison, Outcome, Variant
 
 FILTERS, NARROW = 32, 8  # of the first block; each next one has twice as many
 WIDE = (150,) * 3  # on digits more parameters than the convolutions have

@@ -2,26 +2,24 @@
 
 import argparse
 import math
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
 
 import keras_recipes as kr
 from keras_recipes.datasets import Dataset
+from recipes.loss_figure import draw_losses
 from recipes.report import Report
 
 QUICK_EPOCHS = 3
-RATES = (
-    1 / 3,
-    1,
-    3,
-)  # of what `find_learning_rate` suggests: to be tried, so that each has its own
+RATE_STEP = 3.0  # between the rates that are tried, around what `find_learning_rate` suggests
+FARTHEST = 6  # such steps from there at most
 
+Result = TypeVar("Result")
 Predict = Callable[[keras.Model, np.ndarray], np.ndarray]
 Columns = Mapping[str, Callable[[Sequence["Outcome"]], object]]
 
@@ -110,7 +108,7 @@ class Comparison:
         self,
         variants: Sequence[Variant],
         quick: Sequence[str],
-        rates: Sequence[float] = (),
+        search_rate: bool = False,
         **fit: Any,
     ) -> dict[str, list[Outcome]]:
         """Returns the outcomes of each variant, one a seed.
@@ -118,8 +116,8 @@ class Comparison:
         Args:
             variants: What to train.
             quick: The names of those that `--quick` trains.
-            rates: Multiples of the suggested rate, of which each training has the one that is best
-                on the validation data; without any `keras_recipes.fit` is left to choose.
+            search_rate: Whether each training has the rate that is best on the validation data,
+                of those around the suggested one; else `keras_recipes.fit` is left to choose.
             **fit: Keywords of `keras_recipes.fit` for all of them.
         """
         if self.quick:
@@ -129,7 +127,7 @@ class Comparison:
             for seed in self.seeds:  # in turn, so that a slow minute of the machine is in all
                 for variant in variants:
                     status.update(f"{variant.name}, seed {seed}")
-                    outcomes[variant.name].append(self._best(variant, seed, rates, fit))
+                    outcomes[variant.name].append(self._best(variant, seed, search_rate, fit))
         return outcomes
 
     def predicted_by(self, predict: Predict, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -158,45 +156,45 @@ class Comparison:
         ]
         self.report.table(f"{title} on {self.data.name}: {epochs}", ["", *columns], rows)
 
-    def plot_losses(self, outcomes: Mapping[str, Sequence[Outcome]], key: str = "val_loss") -> None:
+    def plot_losses(
+        self,
+        outcomes: Mapping[str, Sequence[Outcome]],
+        key: str = "val_loss",
+        name: str | None = None,
+        legend: str = "",
+    ) -> None:
         """Adds the figure of a loss by epoch, the median of the seeds.
 
         Args:
             outcomes: What `run` returned.
             key: The loss, as the history calls it.
+            name: Of the figure; without it that of the loss.
+            legend: What it is by which the trainings differ.
         """
         axes = self.report.axes()
-        if axes is None:
-            return
-        for index, (name, each) in enumerate(outcomes.items()):
-            losses = [outcome.history[key] for outcome in each if key in outcome.history]
-            if losses:
-                shortest = min(map(len, losses))
-                median = np.median([loss[:shortest] for loss in losses], axis=0)
-                style = ("-", "--", ":")[index // 10 % 3]  # the colours repeat after ten
-                axes.plot(range(1, shortest + 1), median, style, label=name)
-        label = key.replace("val_", "validation ").replace("_", " ")
-        axes.set(xlabel="epoch", ylabel=label, yscale="log")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.legend(
-            fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5)
-        )  # beside the lines
-        self.report.figure(key, axes.figure)
+        if axes is not None:
+            histories = {
+                name: [each.history for each in several] for name, several in outcomes.items()
+            }
+            draw_losses(axes, histories, key, legend)
+            self.report.figure(name or key, axes.figure)
 
     def _best(
-        self, variant: Variant, seed: int, rates: Sequence[float], fit: Mapping[str, Any]
+        self, variant: Variant, seed: int, search_rate: bool, fit: Mapping[str, Any]
     ) -> Outcome:
-        if not rates:
+        if not search_rate:
             return self._train(variant, seed, fit)
         suggestion = kr.find_learning_rate(
             variant.build(seed), self.data.x_train, self.data.y_train, batch_size=self.batch_size
         ).suggestion
-        tried = []
-        for multiple in rates:
+
+        def train(step: int) -> Outcome:
+            multiple = RATE_STEP**step
             rate = multiple * suggestion
             outcome = self._train(variant, seed, {**fit, "max_learning_rate": rate})
-            tried.append(replace(outcome, rate=rate, multiple=multiple))
-        return min(tried, key=lambda outcome: outcome.val_loss)
+            return replace(outcome, rate=rate, multiple=multiple)
+
+        return lowest(train, lambda outcome: outcome.val_loss)
 
     def _train(self, variant: Variant, seed: int, fit: Mapping[str, Any]) -> Outcome:
         data, model, times = self.data, variant.build(seed), EpochTimes()
@@ -247,6 +245,23 @@ class EpochTimes(keras.callbacks.Callback):
         return float(np.median(seconds[1:] if len(seconds) > 1 else seconds))
 
 
+def lowest(result_of: Callable[[int], Result], cost: Callable[[Result], float]) -> Result:
+    """Returns the best result around 0: of -1, 0 and 1, and outwards while the best is at an edge.
+
+    Args:
+        result_of: Returns the result at a number.
+        cost: What is to be low.
+    """
+    results = {step: result_of(step) for step in (-1, 0, 1)}
+    while True:
+        # Where all diverge, downwards.
+        best = min(results, key=lambda step: (cost(results[step]), step))
+        further = {best - 1, best + 1} - set(results)
+        if not further or abs(best) == FARTHEST:
+            return results[best]
+        results |= {step: result_of(step) for step in further}
+
+
 def score(data: Dataset, predicted: np.ndarray, y: np.ndarray) -> float:
     """Returns the accuracy of predictions, or their RMSE in the target's units.
 
@@ -268,37 +283,3 @@ def loss(model: keras.Model, predicted: np.ndarray, y: np.ndarray) -> float:
     function = keras.losses.get(model.loss)
     values = function(y.reshape(len(y), -1), predicted)
     return float(np.mean(keras.ops.convert_to_numpy(values)))
-
-
-def mean_and_deviation(values: Sequence[float], digits: int = 4) -> str:
-    """Returns numbers as `mean ± standard deviation`, or what says that a training failed."""
-    if any(map(math.isnan, values)):
-        return f"diverged {sum(map(math.isnan, values))} of {len(values)} times"
-    if len(values) == 1:
-        return f"{values[0]:.{digits}f}"
-    return f"{statistics.mean(values):.{digits}f} ± {statistics.stdev(values):.{digits}f}"
-
-
-def of(name: str, digits: int = 4) -> Callable[[Sequence[Outcome]], str]:
-    """Returns a column of a field of `Outcome`."""
-    return lambda outcomes: mean_and_deviation([getattr(each, name) for each in outcomes], digits)
-
-
-def epochs_run(outcomes: Sequence[Outcome]) -> str:
-    """The column of how many epochs were run, the mean."""
-    return f"{statistics.mean(len(each.history.get('loss', ())) for each in outcomes):.0f}"
-
-
-def step_time(outcomes: Sequence[Outcome]) -> str:
-    """The column of the time of a step in microseconds, the median of the seeds."""
-    return f"{statistics.median(each.step_seconds for each in outcomes) * 1e6:.0f}"
-
-
-def rate(outcomes: Sequence[Outcome]) -> str:
-    """The column of the learning rate that was best of those tried, the median of the seeds."""
-    return f"{statistics.median(each.rate for each in outcomes):.2g}"
-
-
-def multiples(outcomes: Sequence[Outcome]) -> str:
-    """The column of how many times the suggested rate that is, seed by seed."""
-    return ", ".join(f"{each.multiple:.2g}" for each in outcomes)

@@ -8,8 +8,9 @@ import numpy as np
 
 import keras_recipes as kr
 from recipes.backprop_by_hand import step_taken
+from recipes.columns import of
 from recipes.command import comparison_parser, run
-from recipes.comparison import Comparison, Variant, of
+from recipes.comparison import Comparison, Variant
 
 CLIPPED: dict[str, dict[str, Any]] = {
     "none": {},

@@ -7,8 +7,9 @@ import keras
 import numpy as np
 
 import keras_recipes as kr
+from recipes.columns import epochs_run, of
 from recipes.command import comparison_parser, run
-from recipes.comparison import Comparison, Outcome, Variant, epochs_run, of
+from recipes.comparison import Comparison, Outcome, Variant
 
 BOUNDS = {"none": None, "0.5": 0.5, "1": 1.0, "2": 2.0, "4": 4.0}
 QUICK = ("none", "0.5", "2")

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 import keras_recipes as kr
+from recipes.columns import multiples, of, rate, step_time
 from recipes.command import comparison_parser, run
-from recipes.comparison import RATES, Comparison, Outcome, Variant, multiples, of, rate, step_time
+from recipes.comparison import Comparison, Outcome, Variant
 
 OPTIMIZERS = tuple(kr.guide.LEARNING_RATES)
 QUICK = ("sgd", "nadam")
@@ -24,8 +25,8 @@ def main() -> None:
     def variants(**fit: object) -> list[Variant]:
         return [Variant(name, functools.partial(build, name), fit) for name in OPTIMIZERS]
 
-    constant = comparison.run(variants(schedule="constant"), QUICK, RATES)
-    cycled = comparison.run(variants(schedule="1cycle"), QUICK, RATES)
+    constant = comparison.run(variants(schedule="constant"), QUICK, search_rate=True)
+    cycled = comparison.run(variants(schedule="1cycle"), QUICK, search_rate=True)
     target = _reached_by_all(constant)
 
     def speed(outcomes: Sequence[Outcome]) -> str:
@@ -53,7 +54,8 @@ def main() -> None:
             "test loss": of("test_loss"),
         },
     )
-    comparison.plot_losses(constant)
+    comparison.plot_losses(constant, name="constant", legend="constant rate")
+    comparison.plot_losses(cycled, name="1cycle", legend="1cycle")
     comparison.report.close()
 
 

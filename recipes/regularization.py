@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 import keras_recipes as kr
+from recipes.columns import epochs_run, of
 from recipes.command import comparison_parser, count, run
-from recipes.comparison import Comparison, Variant, epochs_run, of
+from recipes.comparison import Comparison, Variant
 
 QUICK = ("none", "dropout=0.3")
 NO_STOPPING = {"validation_data": None, "early_stopping": None}

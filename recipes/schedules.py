@@ -3,8 +3,9 @@
 import keras
 
 import keras_recipes as kr
+from recipes.columns import epochs_run, multiples, of, rate
 from recipes.command import comparison_parser, run
-from recipes.comparison import RATES, Comparison, Variant, epochs_run, multiples, of, rate
+from recipes.comparison import Comparison, Variant
 
 QUICK = ("1cycle", "exponential")
 SCHEDULES = ("1cycle", "performance", "exponential", "piecewise", "power", "constant")
@@ -17,7 +18,7 @@ def main() -> None:
         return kr.build_default_dnn(**comparison.inputs(), seed=seed)
 
     variants = [Variant(name, build, {"schedule": name}) for name in SCHEDULES]
-    outcomes = comparison.run(variants, QUICK, RATES)
+    outcomes = comparison.run(variants, QUICK, search_rate=True)
     comparison.table(
         "Schedules of the learning rate",
         outcomes,

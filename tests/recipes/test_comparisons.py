@@ -5,11 +5,15 @@ import warnings
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from keras_recipes import build_default_dnn, load_dataset
 from recipes import cnn, command
+from recipes import comparison as comparison_module
 from recipes import report as report_module
-from recipes.comparison import Comparison, Variant, mean_and_deviation, score
+from recipes.columns import mean_and_deviation
+from recipes.comparison import FARTHEST, Comparison, Variant, lowest, score
+from recipes.loss_figure import draw_losses
 
 
 def column(table, head):
@@ -76,14 +80,15 @@ def test_clipping_keeps_a_training_that_would_diverge(report):
 
 
 def test_optimizers_with_momentum_are_faster(report):
-    constant, cycled = report("optimizers")
+    constant, cycled = report("optimizers", figures=["constant", "1cycle"])
     epochs = next(head for head in constant["sgd"] if head.startswith("epochs to"))
     assert float(constant["nadam"][epochs]) <= float(constant["sgd"][epochs])
     kept = column(constant, "values kept a weight")
     assert kept == {"sgd": 0, "nadam": 2}
     assert min(column(cycled, "test accuracy").values()) > 0.8
     for row in (*constant.values(), *cycled.values()):
-        assert float(row["of the suggestion"]) in (0.33, 1, 3)
+        steps = np.log(float(row["of the suggestion"])) / np.log(3)
+        assert steps == pytest.approx(round(steps), abs=0.02)
 
 
 def test_schedules_go_as_they_are_called(report):
@@ -104,13 +109,44 @@ def test_each_training_has_the_best_of_the_rates(tmp_path, monkeypatch):
         return build_default_dnn(**comparison.inputs(), hidden_units=(20,), seed=seed)
 
     variants = [Variant("constant", build, {"schedule": "constant"})]
-    [outcomes] = comparison.run(variants, (), rates=(1e-4, 1, 1e4)).values()
+    monkeypatch.setattr(comparison_module, "RATE_STEP", 1e4)
+    [outcomes] = comparison.run(variants, (), search_rate=True).values()
     suggestions = [each.rate / each.multiple for each in outcomes]
     assert [each.multiple for each in outcomes] == [1, 1]
     assert all(0 < suggestion < 10 for suggestion in suggestions)
     for each in outcomes:
         assert each.history["learning_rate"][0] == pytest.approx(each.rate)
         assert each.val_loss == min(each.history["val_loss"])
+
+
+@pytest.mark.parametrize("best", [-4, -1, 0, 1, 3])
+def test_a_search_goes_on_until_the_best_is_not_at_its_edge(best):
+    tried = []
+    assert lowest(lambda step: tried.append(step) or step, lambda step: abs(step - best)) == best
+    assert set(tried) == set(range(min(best, 0) - 1, max(best, 0) + 2))
+    assert len(tried) == len(set(tried))
+
+
+def test_a_search_ends_where_nothing_is_best():
+    assert lowest(lambda step: step, lambda step: -step) == FARTHEST
+    assert lowest(lambda step: step, lambda step: np.inf) == -FARTHEST
+
+
+def test_a_figure_names_what_it_does_not_draw():
+    axes = Figure().subplots()
+    histories = {
+        "a": [{"val_loss": [1.0, 0.5, 0.3]}, {"val_loss": [1.2, 0.7]}],
+        "b": [{"val_loss": [0.9, 0.4]}],
+        "same as b": [{"val_loss": [0.9, 0.4]}],
+        "high": [{"val_loss": [50.0, 40.0]}],
+        "none": [{}],
+    }
+    draw_losses(axes, histories, "val_loss", "these")
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["a", "b, same as b", "high: from 40 up", "none: diverged"]
+    assert axes.get_legend().get_title().get_text() == "these"
+    assert axes.lines[0].get_ydata() == pytest.approx([1.1, 0.6])
+    assert axes.get_ylim()[1] < 3
 
 
 def test_regularization_costs_training_accuracy(report):

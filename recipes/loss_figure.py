@@ -1,0 +1,67 @@
+"""The figure of a loss by epoch: a line for each of the trainings that are compared."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+COLOURS = 10  # after which Matplotlib's repeat
+ROOM = 2.0  # how much higher the figure is than half of its lines
+
+
+def draw_losses(
+    axes: Any, histories: Mapping[str, Sequence[Mapping]], key: str, title: str
+) -> None:
+    """Draws the median over the seeds; lines that are one are drawn and named as one.
+
+    What diverged, and what lies above a few others' start, is named and not drawn.
+
+    Args:
+        axes: Matplotlib axes.
+        histories: What was trained, a history for each seed.
+        key: The loss, as the histories call it.
+        title: Of the legend.
+    """
+    lines = {name: median(several, key) for name, several in histories.items()}
+    top = ROOM * float(np.median([line.max() for line in lines.values() if line.size]))
+    for index, (name, line) in enumerate(merged(lines).items()):
+        if not line.size:
+            name = f"{name}: diverged"
+        elif line.min() > top:
+            name = f"{name}: from {line.min():.2g} up"
+        style = ("-", "--", ":")[index // COLOURS % 3]
+        axes.plot(range(1, len(line) + 1), line, style, label=name)
+    axes.set(xlabel="epoch", ylabel=key.replace("val_", "validation ").replace("_", " "))
+    _scale(axes, min(axes.get_ylim()[1], top) if key != "learning_rate" else axes.get_ylim()[1])
+    axes.legend(
+        title=title, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5)
+    )  # beside the lines
+
+
+def median(histories: Sequence[Mapping], key: str) -> np.ndarray:
+    """Returns the median by epoch, as far as all have come; empty where none has any."""
+    losses = [history[key] for history in histories if key in history]
+    shortest = min(map(len, losses), default=0)
+    return np.median([loss[:shortest] for loss in losses], axis=0) if shortest else np.array([])
+
+
+def merged(lines: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the lines without repetition, named by all whose line it is."""
+    names: dict[bytes, list[str]] = {}
+    for name, line in lines.items():
+        names.setdefault(line.tobytes(), []).append(name)
+    return {", ".join(several): lines[several[0]] for several in names.values()}
+
+
+def _scale(axes: Any, top: float) -> None:
+    """A logarithmic scale with ticks that are numbers, however small its range."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set(yscale="log")
+    axes.set_ylim(top=top)
+    low, high = axes.get_ylim()
+    steps = (1.0, 2.0, 5.0) if high > 10 * low else tuple(np.arange(1.0, 10.0))
+    axes.yaxis.set_major_locator(LogLocator(subs=steps, numticks=20))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.get_major_locator().set_params(integer=True)
