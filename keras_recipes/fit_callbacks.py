@@ -80,6 +80,7 @@ def make_callbacks(
         DivergenceGuard(examples),
         *_schedule_callbacks(settings["schedule"], rate),
         *_stopping_callbacks(settings, validated, _pruned_from(given, examples.steps)),
+        *_performance_callbacks(settings["schedule"], validated, given),
         *given,
     ]
 
@@ -165,7 +166,12 @@ def _stopping_callbacks(
         peak = int(epochs * 0.45) if settings["schedule"] == "1cycle" else 0
         first = max(peak, pruned_from)
         made.append(EarlyStopping(patience or epochs, start_from_epoch=first))
-    if settings["schedule"] == "performance":
-        monitor = "val_loss" if validated else "loss"
-        made.append(PerformanceScheduling(monitor=monitor))
     return made
+
+
+def _performance_callbacks(
+    schedule: str | None, validated: bool, given: Sequence[keras.callbacks.Callback]
+) -> list[keras.callbacks.Callback]:
+    if schedule != "performance" or any(isinstance(each, PerformanceScheduling) for each in given):
+        return []  # the user's own has another patience or factor
+    return [PerformanceScheduling(monitor="val_loss" if validated else "loss")]

@@ -87,7 +87,8 @@ def fit(
         max_learning_rate: The peak of 1cycle, None to take what `find_learning_rate` suggests; or
             the rate from which another schedule starts, None for that of the optimizer.
         schedule: A name of `make_schedule`, `"performance"`, or None to train with the optimizer
-            as it was compiled.
+            as it was compiled. `"performance"` is `callbacks.PerformanceScheduling`: that of
+            `callbacks` if there is one, with a patience of its own.
         early_stopping: Epochs without improvement of the validation loss after which training
             stops; None to train to the end. Under 1cycle the epochs before the peak of the rate do
             not count, neither here nor as the best one.

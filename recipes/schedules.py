@@ -8,6 +8,7 @@ from recipes.command import comparison_parser, run
 from recipes.comparison import Comparison, Variant
 
 QUICK = ("1cycle", "exponential")
+PATIENCE = 2  # epochs: five, the default, are a third of the page's training
 SCHEDULES = ("1cycle", "performance", "exponential", "piecewise", "power", "constant")
 
 
@@ -17,7 +18,11 @@ def main() -> None:
     def build(seed: int) -> keras.Model:
         return kr.build_default_dnn(**comparison.inputs(), seed=seed)
 
-    variants = [Variant(name, build, {"schedule": name}) for name in SCHEDULES]
+    patient = {"callbacks": [kr.callbacks.PerformanceScheduling(patience=PATIENCE)]}
+    variants = [
+        Variant(name, build, {"schedule": name, **(patient if name == "performance" else {})})
+        for name in SCHEDULES
+    ]
     outcomes = comparison.run(variants, QUICK, search_rate=True)
     comparison.table(
         "Schedules of the learning rate",

@@ -114,6 +114,15 @@ def test_performance_scheduling_starts_from_the_rate_and_lowers_it():
     assert history.history["learning_rate"][-1] < 0.011
 
 
+def test_performance_scheduling_with_a_patience_of_ones_own():
+    mine = kr.callbacks.PerformanceScheduling(0.1, 1, monitor="loss", min_delta=100.0)
+    _, history = fit(
+        epochs=4, schedule="performance", max_learning_rate=0.02, callbacks=[mine]
+    )  # no epoch but the first is an improvement
+    rates = history.history["learning_rate"]
+    assert rates == pytest.approx([0.02, 0.02, 0.002, 0.0002])
+
+
 @pytest.mark.parametrize("schedule", ["1cycle", "performance", "exponential"])
 def test_afterwards_the_optimizer_has_the_rate_that_it_was_compiled_with(schedule):
     model, _ = fit(build(learning_rate=0.02), schedule=schedule, max_learning_rate=0.1)
