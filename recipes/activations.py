@@ -49,7 +49,7 @@ def main() -> None:
     comparison.report.say(
         f"Best here: {first}, {mean_and_deviation([each.test for each in outcomes[first]])}."
     )
-    comparison.plot_losses(outcomes)
+    comparison.plot_losses(outcomes, legend="activation")
     comparison.report.close()
 
 

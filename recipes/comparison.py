@@ -149,12 +149,16 @@ class Comparison:
             outcomes: What `run` returned.
             columns: What is shown of a variant, by the head of its column.
         """
-        several = f"{len(self.seeds)} seeds" if len(self.seeds) > 1 else "one seed"
-        epochs = f"up to {self.epochs} epochs at batch {self.batch_size}, {several}"
         rows = [
             [name, *(cell(each) for cell in columns.values())] for name, each in outcomes.items()
         ]
-        self.report.table(f"{title} on {self.data.name}: {epochs}", ["", *columns], rows)
+        self.report.table(self.title(title), ["", *columns], rows)
+
+    def title(self, what: str) -> str:
+        """Returns the title of a table: what was compared, on what data and in what trainings."""
+        several = f"{len(self.seeds)} seeds" if len(self.seeds) > 1 else "one seed"
+        trained = f"up to {self.epochs} epochs at batch {self.batch_size}, {several}"
+        return f"{what} on {self.data.name}: {trained}"
 
     def plot_losses(
         self,

@@ -17,6 +17,7 @@ CLIPPED: dict[str, dict[str, Any]] = {
     "clipvalue=0.1": {"clipvalue": 0.1},
     "clipnorm=3": {"clipnorm": 3.0},
     "global_clipnorm=10": {"global_clipnorm": 10.0},
+    "global_clipnorm=0.1": {"global_clipnorm": 0.1},
 }
 QUICK = ("none", "clipvalue=0.1", "global_clipnorm=10")
 DEPTH = 10
@@ -63,10 +64,12 @@ def main() -> None:
 
     test = of("test")
     comparison.report.table(
-        f"{DEPTH} layers of ReLU on {data.name}, weights {VARIANCE / 2:g} times He's variance, "
-        f"plain SGD of rate {RATE}, up to {comparison.epochs} epochs",
+        comparison.title(
+            f"{DEPTH} layers of ReLU, weights {VARIANCE / 2:g} times He's variance, plain SGD of "
+            f"rate {RATE}"
+        ),
         ["", f"test {comparison.measure}", "norm of the first gradient", "turned by, degrees"],
-        [[name, test(outcomes[name]), norm(name), angle(name)] for name in outcomes],
+        [[name, test(each), norm(name), angle(name)] for name, each in outcomes.items()],
     )
     comparison.plot_losses(outcomes)
     comparison.report.close()

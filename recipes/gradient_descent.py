@@ -1,7 +1,7 @@
 """Batch, stochastic and mini-batch gradient descent on a line, and the normal equation beside them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -14,8 +14,11 @@ from recipes.report import Report
 
 EXAMPLES, NOISE = 100, 1.0
 BATCHES = {"batch": EXAMPLES, "mini-batch": 20, "stochastic": 1}
-SHARES = {"too low": 0.01, "well chosen": 0.25, "too high": 1.05}  # of the rate where steps blow up
+# Of the rate above which batch gradient descent diverges. Single examples bear less than all do.
+FOR_ALL_BATCHES = 0.25
+SHARES = {"too low": 0.01, "well chosen": 0.9, "too high": 1.05}
 EPOCHS = 20
+SHOWN = 300  # steps of a path at most
 ROWS, FEATURES, QUICK_FEATURES = 4000, (10, 100, 1000, 2000), (10,)
 
 
@@ -27,23 +30,18 @@ def main() -> None:
     y = (4 + 3 * x + NOISE * rng.normal(size=x.shape)).astype("float32")
     best = _solved(x, y)
     limit = largest_rate(x)
-    paths = {name: descend(x, y, SHARES["well chosen"] * limit, size)
-             for name, size in BATCHES.items()}  # fmt: skip
+    shared = FOR_ALL_BATCHES * limit
+    paths = {name: descend(x, y, shared, size) for name, size in BATCHES.items()}
     rates = {name: descend(x, y, share * limit, EXAMPLES) for name, share in SHARES.items()}
     header = ["", "batch", "rate", "steps", "intercept", "slope", "from the optimum"]
-    rows = [_row(name, BATCHES[name], SHARES["well chosen"] * limit, path, best)
-            for name, path in paths.items()]  # fmt: skip
+    rows = [_row(name, BATCHES[name], shared, path, best) for name, path in paths.items()]
     report.table(f"{EPOCHS} epochs on {EXAMPLES} examples of y = 4 + 3x + noise", header, [
         *rows, ["normal equation", EXAMPLES, "", 1, *(f"{each:.4f}" for each in best), "0"],
     ])  # fmt: skip
     rows = [_row(name, EXAMPLES, SHARES[name] * limit, path, best) for name, path in rates.items()]
     report.table(f"Batch gradient descent; above {limit:.3f} it diverges", header, rows)
-    _plot(report, paths, rates, best)
-    features = QUICK_FEATURES if arguments.quick else FEATURES
-    header = ["features", "normal equation, s", "RMSE", "gradient descent, s", "RMSE",
-              "LinearRegression, s", "RMSE"]  # fmt: skip
-    rows = [_timed(count, arguments.seed) for count in features]
-    report.table(f"Time by number of features, {ROWS} examples", header, rows)
+    _plot_paths(report, paths, rates, best)
+    _time(report, QUICK_FEATURES if arguments.quick else FEATURES, arguments.seed)
     report.close()
 
 
@@ -90,7 +88,27 @@ def _row(name: str, size: int, rate: float, path: np.ndarray, best: tuple[float,
     return [name, size, f"{rate:.3f}", len(path) - 1, *numbers, f"{apart:.2g}"]
 
 
-def _timed(count: int, seed: int) -> list[str]:
+def _time(report: Report, features: Sequence[int], seed: int) -> None:
+    timed = {count: _timed(count, seed) for count in features}
+    names = list(timed[features[0]])
+    header = [cell for name in names for cell in (f"{name}, s", "RMSE")]
+    rows = [
+        [count, *(cell for way in found.values() for cell in (f"{way[0]:.2f}", f"{way[1]:.3f}"))]
+        for count, found in timed.items()
+    ]
+    report.table(f"Time by number of features, {ROWS} examples", ["features", *header], rows)
+    axes = report.axes(size=(6, 3.5))
+    if axes is None:
+        return
+    for name in names:
+        axes.plot(features, [timed[count][name][0] for count in features], marker="o", label=name)
+    axes.set(xlabel="features", ylabel="seconds", xscale="log", yscale="log")
+    axes.legend(fontsize="small")
+    report.figure("time", axes.figure)
+
+
+def _timed(count: int, seed: int) -> dict[str, tuple[float, float]]:
+    """Returns the seconds that each way takes, and the RMSE that it comes to."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(ROWS, count)).astype("float32")
     y = (x @ rng.normal(size=(count, 1)) + rng.normal(size=(ROWS, 1))).astype("float32")
@@ -109,16 +127,17 @@ def _timed(count: int, seed: int) -> list[str]:
     def scikit_learn() -> Callable[[np.ndarray], np.ndarray]:
         return LinearRegression().fit(x, y).predict
 
-    cells = [str(count)]
-    for fit in (solve, train, scikit_learn):
+    found = {}
+    ways = {"normal equation": solve, "gradient descent": train, "LinearRegression": scikit_learn}
+    for name, fit in ways.items():
         start = time.perf_counter()
         predict = fit()
         seconds = time.perf_counter() - start
-        cells += [f"{seconds:.2f}", f"{np.sqrt(np.mean((predict(x) - y) ** 2)):.3f}"]
-    return cells
+        found[name] = seconds, float(np.sqrt(np.mean((predict(x) - y) ** 2)))
+    return found
 
 
-def _plot(
+def _plot_paths(
     report: Report,
     paths: dict[str, np.ndarray],
     rates: dict[str, np.ndarray],
@@ -127,15 +146,25 @@ def _plot(
     axes = report.axes(1, 2, size=(9, 4))
     if axes is None:
         return
-    panels = ((reversed(paths.items()), 300), (rates.items(), 8))  # the first steps of each
-    for each, (lines, shown) in zip(axes, panels, strict=True):
-        for name, path in lines:
-            each.plot(*path[:shown].T, marker=".", markersize=3, linewidth=0.8, label=name)
-        each.plot(*best, "k*", markersize=12, label="optimum")
-        each.set(xlabel="intercept", ylabel="slope")
+    titles = ("batches of all, 20 and 1, at one rate", "rates, batches of all")
+    for each, title, lines in zip(axes, titles, (paths, rates), strict=True):
+        for name, path in reversed(lines.items()):  # the wildest below the others
+            each.plot(*path[:SHOWN].T, marker=".", markersize=4, linewidth=0.7, label=name)
+        each.plot(
+            *best,
+            "*",
+            color="gold",
+            markersize=14,
+            markeredgecolor="black",
+            zorder=9,
+            label="optimum",
+        )
+        each.set(title=title, xlabel="intercept", ylabel="slope")
         each.legend(fontsize="small")
-    axes[0].set(title="batches of all, 20 and 1")
-    axes[1].set(title="rates, batches of all")
+    around = np.ptp(rates["well chosen"], axis=0) / 2
+    middle = rates["well chosen"].min(axis=0) + around
+    for axis, center, half in zip("xy", middle, 1.8 * around, strict=True):
+        axes[1].set(**{f"{axis}lim": (center - half, center + half)})
     report.figure("paths", axes[0].figure)
 
 

@@ -14,14 +14,16 @@ from recipes.report import Report
 INITIALIZERS = {"Glorot": "glorot_normal", "He": "he_normal", "LeCun": "lecun_normal"}
 ACTIVATIONS = [name for name in kr.guide.INITIALIZERS if name not in ("softmax",)]
 QUICK = ("tanh", "relu", "selu")
-DRAWN = ("tanh", "relu", "elu", "selu")
+DRAWN = ("tanh", "sigmoid", "relu", "elu", "selu")
 EXAMPLES = 512
+LIMITS = 1e-10, 1e4  # of the figure: the sigmoid's gradient falls further
 
 
 def main() -> None:
     parser = report_parser(__doc__)
     parser.add_argument("--depth", type=count, default=20, metavar="N", help="hidden layers")
     parser.add_argument("--width", type=count, default=100, metavar="N", help="units of each")
+    parser.add_argument("--seeds", type=count, default=3, metavar="N", help="networks of each")
     arguments = parser.parse_args()
     if arguments.depth < 3:
         parser.error(f"argument --depth: must be at least 3. Received: {arguments.depth}")
@@ -39,16 +41,22 @@ def _compare(
 ) -> dict[tuple[str, str], np.ndarray]:
     """Reports what each initializer does with each activation in layers of so many units."""
     variances = {}
+    several = 1 if arguments.quick else arguments.seeds
     with report.console.status("") as status:
         for activation in QUICK if arguments.quick else ACTIVATIONS:
             status.update(activation)
             for name, initializer in INITIALIZERS.items():
-                found = _diagnose(activation, initializer, units, arguments.seed)
-                variances[activation, name] = by_depth(found)
+                found = [
+                    _diagnose(activation, initializer, units, arguments.seed + index)
+                    for index in range(several)
+                ]
+                logs = [np.log(by_depth(each)) for each in found]
+                variances[activation, name] = np.exp(np.mean(logs, axis=0))
     rows = [_row(activation, variances) for activation in dict.fromkeys(a for a, _ in variances)]
     header = ["", *(f"{name}: {way}" for name in INITIALIZERS for way in ("signal", "gradient")),
               "the book's", "measured"]  # fmt: skip
-    report.table(f"What a layer multiplies variance by, {shape}", header, rows)
+    seeds = f"{several} seeds" if several > 1 else "one seed"
+    report.table(f"What a layer multiplies variance by, {shape}, {seeds}", header, rows)
     return variances
 
 
@@ -115,10 +123,10 @@ def _plot(report: Report, variances: dict[tuple[str, str], np.ndarray]) -> None:
         axes[0, column].set(title=name)
         axes[1, column].set(xlabel="layer")
         for each in axes[:, column]:
-            each.set(yscale="log", ylim=(1e-4, 1e4))
+            each.set(yscale="log", ylim=LIMITS)
             each.axhline(1, color="grey", linewidth=0.5)
-    axes[0, 0].set(ylabel="signal, by the first layer's")
-    axes[1, 0].set(ylabel="gradient, by the last layer's")
+    axes[0, 0].set(ylabel="variance of the signal,\nfirst layer's = 1")
+    axes[1, 0].set(ylabel="variance of the gradient,\nlast layer's = 1")
     axes[0, 0].legend(fontsize="small")
     report.figure("variance", axes[0, 0].figure)
 

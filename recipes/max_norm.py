@@ -36,7 +36,7 @@ def main() -> None:
             "epochs": epochs_run,
         },
     )
-    comparison.plot_losses(outcomes)
+    comparison.plot_losses(outcomes, legend="bound")
     comparison.report.close()
 
 

@@ -110,8 +110,9 @@ def _plot(report: Report, networks: dict[str, keras.Model]) -> None:
         each.contourf(side, side, fires, levels=[-0.5, 0.5, 1.5], colors=["#dbe9f6", "#fdd9b5"])
         for label, marker, color in ((0, "s", "C0"), (1, "^", "C1")):
             each.scatter(*CORNERS[label == XOR].T, s=80, marker=marker, color=color, label=label)
-        each.set(title=name, xticks=[0, 1], yticks=[0, 1], aspect="equal")
-    axes[0].legend(title="truth", loc="center")
+        each.set(title=name, xlabel="a", xticks=[0, 1], yticks=[0, 1], aspect="equal")
+    axes[0].set(ylabel="b")
+    axes[0].legend(title="a xor b", loc="center")
     report.figure("xor", axes[0].figure)
 
 

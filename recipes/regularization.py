@@ -8,12 +8,12 @@ import keras
 import numpy as np
 
 import keras_recipes as kr
+from keras_recipes.datasets import Dataset
 from recipes.columns import epochs_run, of
 from recipes.command import comparison_parser, count, run
-from recipes.comparison import Comparison, Variant
+from recipes.comparison import Comparison, Variant, loss
 
 QUICK = ("none", "dropout=0.3")
-NO_STOPPING = {"validation_data": None, "early_stopping": None}
 
 
 def main() -> None:
@@ -27,11 +27,13 @@ def main() -> None:
         data, x_train=data.x_train[:rows], y_train=data.y_train[:rows]
     )
 
+    to_the_end = {"validation_data": None, "callbacks": [Watched(data)]}
+
     def variant(name: str, builder: Callable = kr.build_default_dnn, **keywords: Any) -> Variant:
         def build(seed: int) -> keras.Model:
             return builder(**comparison.inputs(), seed=seed, **keywords)
 
-        return Variant(name, build, NO_STOPPING)
+        return Variant(name, build, to_the_end)
 
     selu = kr.build_self_normalizing_dnn
     stopped = dataclasses.replace(variant("early stopping"), fit={})
@@ -52,7 +54,7 @@ def main() -> None:
     def mc_predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
         return kr.mc_predict(model, x, arguments.samples, seed=arguments.seed).mean
 
-    comparison.plot_losses(outcomes, "loss")
+    comparison.plot_losses(outcomes)
     outcomes["MC dropout=0.3"] = comparison.predicted_by(mc_predict, outcomes["dropout=0.3"])
     comparison.table(
         f"Regularization with {len(comparison.data.x_train)} examples",
@@ -65,6 +67,23 @@ def main() -> None:
         },
     )
     comparison.report.close()
+
+
+class Watched(keras.callbacks.Callback):
+    """Logs the validation loss, without penalties; `fit`, given the data, would go by it.
+
+    Args:
+        data: What has the examples to validate on.
+    """
+
+    def __init__(self, data: Dataset) -> None:
+        super().__init__()
+        self.data = data
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if logs is not None:
+            predicted = kr.predict(self.model, self.data.x_val)
+            logs["val_loss"] = loss(self.model, predicted, self.data.y_val)
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ def main() -> None:
             "last rate": lambda each: f"{each[0].history['learning_rate'][-1]:.2g}",
         },
     )
-    comparison.plot_losses(outcomes)
-    comparison.plot_losses(outcomes, "learning_rate")
+    comparison.plot_losses(outcomes, legend="schedule")
+    comparison.plot_losses(outcomes, "learning_rate", legend="schedule")
     comparison.report.close()
 
 
