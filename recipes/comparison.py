@@ -107,7 +107,7 @@ class Comparison:
     def run(
         self,
         variants: Sequence[Variant],
-        quick: Sequence[str],
+        quick: Sequence[str] | None = None,
         search_rate: bool = False,
         **fit: Any,
     ) -> dict[str, list[Outcome]]:
@@ -115,12 +115,12 @@ class Comparison:
 
         Args:
             variants: What to train.
-            quick: The names of those that `--quick` trains.
+            quick: The names of those that `--quick` trains; None for all.
             search_rate: Whether each training has the rate that is best on the validation data,
                 of those around the suggested one; else `keras_recipes.fit` is left to choose.
             **fit: Keywords of `keras_recipes.fit` for all of them.
         """
-        if self.quick:
+        if self.quick and quick is not None:
             variants = [variant for variant in variants if variant.name in quick]
         outcomes: dict[str, list[Outcome]] = {variant.name: [] for variant in variants}
         with self.report.console.status("") as status:
@@ -187,7 +187,7 @@ class Comparison:
         self, variant: Variant, seed: int, search_rate: bool, fit: Mapping[str, Any]
     ) -> Outcome:
         if not search_rate:
-            return self._train(variant, seed, fit)
+            return self.train(variant, seed, fit)
         suggestion = kr.find_learning_rate(
             variant.build(seed), self.data.x_train, self.data.y_train, batch_size=self.batch_size
         ).suggestion
@@ -195,12 +195,19 @@ class Comparison:
         def train(step: int) -> Outcome:
             multiple = RATE_STEP**step
             rate = multiple * suggestion
-            outcome = self._train(variant, seed, {**fit, "max_learning_rate": rate})
+            outcome = self.train(variant, seed, {**fit, "max_learning_rate": rate})
             return replace(outcome, rate=rate, multiple=multiple)
 
         return lowest(train, lambda outcome: outcome.val_loss)
 
-    def _train(self, variant: Variant, seed: int, fit: Mapping[str, Any]) -> Outcome:
+    def train(self, variant: Variant, seed: int, fit: Mapping[str, Any]) -> Outcome:
+        """Returns the outcome of one training.
+
+        Args:
+            variant: What to train.
+            seed: Of the weights and of the order of the examples.
+            fit: Keywords of `keras_recipes.fit`.
+        """
         data, model, times = self.data, variant.build(seed), EpochTimes()
         keywords = {"validation_data": (data.x_val, data.y_val), **fit, **variant.fit}
         try:

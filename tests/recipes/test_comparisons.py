@@ -14,6 +14,7 @@ from recipes import report as report_module
 from recipes.columns import mean_and_deviation
 from recipes.comparison import FARTHEST, Comparison, Variant, lowest, score
 from recipes.loss_figure import draw_losses
+from recipes.sparse_models import penalties_for
 
 
 def column(table, head):
@@ -157,6 +158,32 @@ def test_regularization_costs_training_accuracy(report):
     assert min(column(table, "test accuracy").values()) > 0.6
     dropped = (table["dropout=0.3"], table["MC dropout=0.3"])
     assert dropped[0]["test loss"] != dropped[1]["test loss"]
+
+
+def test_zeros_cost_less_than_a_smaller_network(report):
+    accuracy, file, made = report("sparse_models", figures=["accuracy"])
+    assert list(accuracy) == list(file) == ["0%", "80%"]
+    assert min(float(row["pruned"]) for row in accuracy.values()) > 0.8
+    assert float(file["80%"]["pruned"]) < 0.4 * float(file["0%"]["pruned"])
+    assert float(made["80%"]["its zeros"][:-1]) == pytest.approx(80, abs=5)
+    width = int(made["80%"]["width of the dense network"])
+    weights = 64 * 100 + 2 * 100 * 100 + 100 * 10
+    assert 64 * width + 2 * width**2 + 10 * width == pytest.approx(weights * 0.2, rel=0.1)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_the_penalty_of_a_share_of_zeros(scale):
+    tried = []
+
+    def zeros_of(penalty):
+        tried.append(penalty)
+        return 1 / (1 + (3e-4 * scale / penalty) ** 1.5)
+
+    shares = (0.5, 0.8, 0.99)
+    found = penalties_for(shares, zeros_of, 0.005)
+    assert list(found) == list(shares)
+    assert [zeros_of(found[share]) for share in shares] == pytest.approx(shares, abs=0.005)
+    assert len(tried) < 30
 
 
 def test_max_norm_keeps_its_bounds(report):
