@@ -8,7 +8,7 @@ from recipes.command import comparison_parser, run
 from recipes.comparison import Comparison, Variant
 
 QUICK = ("1cycle", "exponential")
-PATIENCE = 2  # epochs: five, the default, are a third of the page's training
+PATIENCE = 1  # epochs: five, the default, are most of the page's training
 SCHEDULES = ("1cycle", "performance", "exponential", "piecewise", "power", "constant")
 
 
