@@ -1,12 +1,13 @@
 """The figure of a loss by epoch: a line for each of the trainings that are compared."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 COLOURS = 10  # after which Matplotlib's repeat
-ROOM = 2.0  # how much higher the figure is than half of its lines
+ROOM = 2.0  # how many times as high as the median of its lines a figure of losses is at most
 
 
 def draw_losses(
@@ -14,16 +15,17 @@ def draw_losses(
 ) -> None:
     """Draws the median over the seeds; lines that are one are drawn and named as one.
 
-    What diverged, and what lies above a few others' start, is named and not drawn.
+    What diverged, and what lies far above the others, is named and not drawn.
 
     Args:
         axes: Matplotlib axes.
         histories: What was trained, a history for each seed.
-        key: The loss, as the histories call it.
+        key: The loss or the learning rate, as the histories call it.
         title: Of the legend.
     """
     lines = {name: median(several, key) for name, several in histories.items()}
-    top = ROOM * float(np.median([line.max() for line in lines.values() if line.size]))
+    highest = [line.max() for line in lines.values() if line.size]
+    top = ROOM * float(np.median(highest)) if key.endswith("loss") else math.inf
     for index, (name, line) in enumerate(merged(lines).items()):
         if not line.size:
             name = f"{name}: diverged"
@@ -32,7 +34,7 @@ def draw_losses(
         style = ("-", "--", ":")[index // COLOURS % 3]
         axes.plot(range(1, len(line) + 1), line, style, label=name)
     axes.set(xlabel="epoch", ylabel=key.replace("val_", "validation ").replace("_", " "))
-    _scale(axes, min(axes.get_ylim()[1], top) if key != "learning_rate" else axes.get_ylim()[1])
+    _scale(axes, top)
     axes.legend(
         title=title, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5)
     )  # beside the lines
@@ -58,7 +60,7 @@ def _scale(axes: Any, top: float) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set(yscale="log")
-    axes.set_ylim(top=top)
+    axes.set_ylim(top=min(axes.get_ylim()[1], top))
     low, high = axes.get_ylim()
     steps = (1.0, 2.0, 5.0) if high > 10 * low else tuple(np.arange(1.0, 10.0))
     axes.yaxis.set_major_locator(LogLocator(subs=steps, numticks=20))
