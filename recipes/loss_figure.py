@@ -57,13 +57,15 @@ def merged(lines: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _scale(axes: Any, top: float) -> None:
     """A logarithmic scale with ticks that are numbers, however small its range."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     axes.set(yscale="log")
     axes.set_ylim(top=min(axes.get_ylim()[1], top))
     low, high = axes.get_ylim()
     steps = (1.0, 2.0, 5.0) if high > 10 * low else tuple(np.arange(1.0, 10.0))
-    axes.yaxis.set_major_locator(LogLocator(subs=steps, numticks=20))
+    locator = LogLocator(subs=steps, numticks=20)
+    ticks = [tick for tick in locator.tick_values(low, high) if low <= tick <= high]
+    axes.yaxis.set_major_locator(locator if len(ticks) > 1 else MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.get_major_locator().set_params(integer=True)
