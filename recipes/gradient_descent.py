@@ -18,7 +18,7 @@ BATCHES = {"batch": EXAMPLES, "mini-batch": 20, "stochastic": 1}
 FOR_ALL_BATCHES = 0.25
 SHARES = {"too low": 0.01, "well chosen": 0.9, "too high": 1.05}
 EPOCHS = 20
-SHOWN = 300  # steps of a path at most
+SHOWN = {"stochastic": 80, "too high": 6}  # steps that are drawn; of the others all
 ROWS, FEATURES, QUICK_FEATURES = 4000, (10, 100, 1000, 2000), (10,)
 
 
@@ -149,7 +149,9 @@ def _plot_paths(
     titles = ("batches of all, 20 and 1, at one rate", "rates, batches of all")
     for each, title, lines in zip(axes, titles, (paths, rates), strict=True):
         for name, path in reversed(lines.items()):  # the wildest below the others
-            each.plot(*path[:SHOWN].T, marker=".", markersize=4, linewidth=0.7, label=name)
+            each.plot(
+                *path[: SHOWN.get(name)].T, marker=".", markersize=4, linewidth=0.7, label=name
+            )
         each.plot(
             *best,
             "*",
