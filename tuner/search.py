@@ -8,6 +8,7 @@ import contextlib
 import gc
 import io
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,8 +66,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--chief",
         metavar="HOST:PORT",
-        help="listen there for workers on other machines, see python -m tuner.worker; anyone who "
-        "reaches the port can read and end the search",
+        help="listen there for workers on other machines; anyone who reaches the port can read and "
+        "end the search",
+    )
+    made.add_argument(
+        "--worker",
+        action="store_true",
+        help="run trials of the search that listens at --chief; its flags: --worker --help",
     )
     made.add_argument(
         "--max-minutes", type=float, metavar="M", help="begin no trial after that many minutes"
@@ -98,7 +104,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Searches as the flags say, and reports."""
+    """Searches as the flags say, and reports; or runs the trials of a search elsewhere."""
+    if "--worker" in sys.argv:
+        sys.argv.remove("--worker")
+        return work()
     arguments = parser().parse_args()
     if arguments.stop_early and arguments.algorithm == "grid":
         raise ValueError(

@@ -1,6 +1,6 @@
 """A worker of a search: runs the trials that the chief hands out, until there are no more.
 
-python -m tuner.worker --chief HOST:PORT --run-dir DIR
+python -m tuner.search --worker --chief HOST:PORT --run-dir DIR
 """
 
 import argparse
@@ -19,7 +19,7 @@ import grpc
 import keras_tuner
 from keras_tuner.src.distribute import oracle_client
 
-from recipes.command import Parser, count, run
+from recipes.command import Parser, count
 from tuner.oracles import FAILURE, LEASE, read_json, write_json
 from tuner.settings import Settings
 from tuner.study import Study
@@ -154,7 +154,3 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PAUSE)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    run(main)

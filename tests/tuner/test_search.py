@@ -173,7 +173,16 @@ def test_no_worker_outlives_its_chief_and_the_search_goes_on(command, tmp_path, 
 
 def test_a_chief_that_comes_back_finds_its_workers(command, tmp_path):
     chief = [*command, "--workers", 0, "--chief", f"127.0.0.1:{free_port()}"]
-    worker = [sys.executable, "-m", "tuner.worker", "--run-dir", "run", "--chief", chief[-1]]
+    worker = [
+        sys.executable,
+        "-m",
+        "tuner.search",
+        "--worker",
+        "--run-dir",
+        "run",
+        "--chief",
+        chief[-1],
+    ]
     first = start(chief, tmp_path)
     wait_for((tmp_path / "run" / "search" / "oracle.json").exists)
     others = [start([*worker, "--name", name], tmp_path) for name in ("one", "other")]
@@ -228,7 +237,16 @@ def test_bad_flags_are_told_of_in_a_line(command, tmp_path, flags, message):
 
 def test_a_worker_without_a_search_says_what_to_share(tmp_path):
     process = start(
-        [sys.executable, "-m", "tuner.worker", "--run-dir", "none", "--chief", "127.0.0.1:1"],
+        [
+            sys.executable,
+            "-m",
+            "tuner.search",
+            "--worker",
+            "--run-dir",
+            "none",
+            "--chief",
+            "127.0.0.1:1",
+        ],
         tmp_path,
     )
     _, err = end(process)
