@@ -129,8 +129,8 @@ class RunDirectory:
         if changed:
             raise ValueError(
                 "The arguments must be those of the run that is to go on. Received: "
-                f"{'; '.join(changed)}. Call with the arguments that are in {self.settings}, choose "
-                'another run_dir, or start anew with resume="never".'
+                f"{'; '.join(changed)}. Call with the arguments that are in {self.settings}, or "
+                'choose another run_dir; `fit` starts anew with resume="never".'
             )
 
     def _open_lock(self) -> IO[str]:

@@ -15,7 +15,7 @@ from tuner.nursery import FAREWELL, Nursery
 from tuner.oracles import Dependable
 
 POLL = 0.2  # seconds between two looks at the workers
-DEATHS = 3  # of workers over one trial, or before their first one, that are not tried again
+DEATHS = 10  # of workers over one trial, or where none has one, after which it is not tried again
 
 
 class LocalWorkers:
@@ -50,6 +50,8 @@ class LocalWorkers:
         Raises:
             RuntimeError: If workers die without a trial.
         """
+        if self._oracle.ongoing_trials:
+            del self._deaths[""]
         for name, status in self._nursery.ended() if self._nursery else ():
             if status != 0:  # else it made room for a fresh one
                 trial = self._oracle.ongoing_trials.get(name)

@@ -22,9 +22,17 @@ from keras_recipes.checkpoints import write_atomically
 FINISHED = ("COMPLETED", "FAILED")
 TRIALS = 12  # of a search that says nothing else
 LEASE = 60.0  # seconds without a sign of life, after which another worker runs a trial
+COPY = ".copy.json"  # ends the name of a second file of the state, should the first be damaged
 FAILURE = (
     "failure.json"  # in a trial's directory: its reason, which keras-tuner's protocol leaves out
 )
+
+
+class _Limit(int):
+    """A number of trials. keras-tuner pads their names to as many digits as its text has."""
+
+    def __str__(self) -> str:
+        return f"{int(self):04d}"
 
 
 class Dependable(keras_tuner.Oracle):
@@ -121,7 +129,9 @@ class Dependable(keras_tuner.Oracle):
             self.stopped_by = f"{len(failed)} trials in a row failed"
 
     def save(self) -> None:
-        write_json(Path(self._get_oracle_fname()), self.get_state())
+        path, state = Path(self._get_oracle_fname()), self.get_state()
+        write_json(path, state)
+        write_json(path.with_suffix(COPY), state)
 
     def _save_trial(self, trial: Trial) -> None:
         write_json(Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
@@ -132,12 +142,14 @@ class Dependable(keras_tuner.Oracle):
 
     def reload(self) -> None:
         """Reads the search back, and puts right what a kill or a damaged file left behind."""
-        state = read_json(Path(self._get_oracle_fname()))
+        file = Path(self._get_oracle_fname())
+        state = read_json(file) or read_json(file.with_suffix(COPY))
         if state is None:
             raise ValueError(
-                f"The state of the search must be JSON. Received: {self._get_oracle_fname()}, which "
-                "is not. Put a copy back, or choose another --run-dir."
+                f"The state of the search must be JSON. Received: {file}, which is not, nor is its "
+                "copy. Choose another --run-dir."
             )
+        write_json(file, state)
         space = keras_tuner.HyperParameters.from_config(state["hyperparameters"])
         for name, values in state["values"].items():
             path = Path(self._get_trial_dir(name)) / "trial.json"
@@ -168,9 +180,18 @@ class _Bayesian(Dependable, BayesianOptimizationOracle):
 
 
 class _Hyperband(Dependable, HyperbandOracle):
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        if self.trials:
+            return super().populate_space(trial_id)
+        # The default is trained to its end: what is left of the halving could be worse.
+        whole = {"epochs": self.max_epochs, "initial_epoch": 0, "bracket": 0, "round": 0}
+        values = (self._random_values() or {}) | {f"tuner/{key}": n for key, n in whole.items()}
+        return {"status": "RUNNING", "values": values}
+
     def trials_of_an_iteration(self) -> int:
+        """Returns how many there are with the default and all brackets once."""
         brackets = range(self._get_num_brackets())
-        return sum(self._get_size(each, turn) for each in brackets for turn in range(each + 1))
+        return 1 + sum(self._get_size(each, turn) for each in brackets for turn in range(each + 1))
 
 
 class _Grid(Dependable, GridSearchOracle):
@@ -210,13 +231,14 @@ def make_oracle(
     own = {"max_epochs": epochs} if algorithm == "hyperband" else {"max_trials": TRIALS}
     oracle: Dependable = ALGORITHMS[algorithm](
         objective=objective,
-        seed=seed + 1,  # keras-tuner takes 0 for none
+        # keras-tuner counts on from a seed with each number that it draws, and takes 0 for none.
+        seed=1 + int(np.random.SeedSequence(seed).generate_state(1)[0]) % 2**31,
         max_consecutive_failed_trials=max_failures,
         **own,
     )
     if isinstance(oracle, _Hyperband):  # which has no argument for it
         oracle.max_trials = oracle.trials_of_an_iteration()
-    oracle.max_trials = max_trials or oracle.max_trials
+    oracle.max_trials = _Limit(max_trials or oracle.max_trials)
     oracle.verbose = 0
     return oracle
 

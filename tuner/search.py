@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import gc
 import io
+import math
 import os
 import sys
 import time
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from keras_recipes.datasets import Dataset
 from keras_recipes.run_directory import RunDirectory
+from keras_recipes.search_spaces.space import SearchSpace
 from recipes.command import Parser, add_data_flags, command_line, count, new_run_directory, run
 from recipes.train import score
 from tuner.averaging import mean_of
@@ -27,7 +29,8 @@ from tuner.nursery import Nursery
 from tuner.oracles import ALGORITHMS, TRIALS, Dependable
 from tuner.results import Results
 from tuner.settings import SPACES, Settings
-from tuner.study import OBJECTIVE, Study
+from tuner.study import OBJECTIVE, Study, check_folds
+from tuner.worker import address
 from tuner.worker import main as work
 
 ADDRESS = "127.0.0.1:0"  # of a chief, if not given: for this machine alone, a port that is free
@@ -65,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--chief",
+        type=address,
         metavar="HOST:PORT",
         help="listen there for workers on other machines; anyone who reaches the port can read and "
         "end the search",
@@ -81,7 +85,9 @@ def parser() -> argparse.ArgumentParser:
         "--max-failures", type=count, default=5, metavar="N", help="failures in a row that end it"
     )
     made.add_argument(
-        "--stop-early", action="store_true", help="end trials worse than the median of the others"
+        "--stop-early",
+        action=argparse.BooleanOptionalAction,
+        help="end trials worse than the median of the others; if not given, of random and bayesian",
     )
     made.add_argument(
         "--retrain", action="store_true", help="train the best anew on training and validation rows"
@@ -109,10 +115,17 @@ def main() -> None:
         sys.argv.remove("--worker")
         return work()
     arguments = parser().parse_args()
-    if arguments.stop_early and arguments.algorithm == "grid":
+    if arguments.stop_early and arguments.algorithm == "hyperband":
         raise ValueError(
-            "`--stop-early` must be left out of a grid, which compares all to their end. Received: "
-            "--algorithm grid --stop-early. Leave one of them out."
+            "`--stop-early` must be left out of hyperband, which ends trials by itself. Received: "
+            "--algorithm hyperband --stop-early. Leave one of them out."
+        )
+    if arguments.stop_early is None:
+        arguments.stop_early = arguments.algorithm in ("random", "bayesian")
+    minutes = arguments.max_minutes
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise ValueError(
+            f"`--max-minutes` must be in (0, inf). Received: {minutes}. For no limit leave it out."
         )
     if (arguments.workers or 0) < 0 or (arguments.workers == 0 and not arguments.chief):
         raise ValueError(
@@ -126,19 +139,26 @@ def main() -> None:
     # Before there is a lock, which a process that is forked would hold, too.
     with contextlib.ExitStack() as stack:
         nursery = stack.enter_context(Nursery(lambda: run(work))) if arguments.workers else None
+        # Flags that are wrong leave nothing in the run directory.
+        data = settings.load_data()
+        check_folds(data, settings.folds)
+        space = settings.make_space(data)
         stack.enter_context(RunDirectory(run_dir).opened(settings.as_dict(), "auto"))
-        search(settings, arguments, run_dir, nursery)
+        search(settings, arguments, run_dir, data, space, nursery)
 
 
 def search(
-    settings: Settings, arguments: argparse.Namespace, run_dir: Path, nursery: Nursery | None
+    settings: Settings,
+    arguments: argparse.Namespace,
+    run_dir: Path,
+    data: Dataset,
+    space: SearchSpace,
+    nursery: Nursery | None,
 ) -> None:
     """Runs or goes on with a search, tests its best model and saves it."""
     console = Console()
-    data = settings.load_data()
     console.print(f"{data.name}: {data.task}, inputs {data.input_shape}", markup=False)
     console.print(f"run directory: {run_dir}", soft_wrap=True, markup=False)
-    space = settings.make_space(data)
     oracle = settings.make_oracle(arguments.max_trials, arguments.max_failures)
     with Bar(console, oracle) as bar, contextlib.redirect_stdout(io.StringIO()):
         study = Study(oracle, space, run_dir, tell=bar.update, **settings.of_study())
@@ -162,8 +182,7 @@ def _lead(
     threads = max(1, (os.cpu_count() or 1) // max(1, workers))
     study.save()
     study.oracle.save()
-    address = arguments.chief or ADDRESS
-    lead(study.oracle, nursery, address, workers, study.run_dir, threads, look)
+    lead(study.oracle, nursery, arguments.chief or ADDRESS, workers, study.run_dir, threads, look)
 
 
 class Bar:

@@ -54,6 +54,10 @@ class Study(keras_tuner.Tuner):
         self.run_dir = run_dir
         super().__init__(oracle, space, directory=str(run_dir), project_name=PROJECT)
 
+    def reload(self) -> None:
+        if not self._is_worker():
+            self.oracle.reload()  # it has all that there is to know
+
     def save(self) -> None:
         if not self._is_worker():
             write_json(Path(self._get_tuner_fname()), self.get_state())
@@ -127,14 +131,15 @@ class Study(keras_tuner.Tuner):
         model.save_weights(self._weights(trial.trial_id, fold))
         if fold == 0:
             directory = Path(self.get_trial_dir(trial.trial_id))
-            write_json(directory / "history.json", {"history": history.history})
+            kept = {"history": history.history, "curve": rule.curve}
+            write_json(directory / "history.json", kept)
             rule.history = history.history
         metrics = {
             name: float(curve[history.best_epoch])
             for name, curve in history.history.items()
             if name.startswith("val_")
         }
-        metrics[OBJECTIVE] -= sum(float(penalty) for penalty in model.losses)
+        metrics[OBJECTIVE] -= penalty_of(model)
         return metrics
 
     def _fit(self, trial: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -151,7 +156,7 @@ class Study(keras_tuner.Tuner):
         found = Path(self.project_dir).glob("trial_*/history.json")
         own = Path(self.get_trial_dir(trial.trial_id)) / "history.json"
         read = [read_json(path) for path in sorted(found) if path != own]
-        return [each["history"][OBJECTIVE] for each in read if each]
+        return [each["curve"] for each in read if each]
 
 
 class MedianRule(keras.callbacks.Callback):
@@ -167,19 +172,24 @@ class MedianRule(keras.callbacks.Callback):
         super().__init__()
         self.stopped = False
         self.history: dict[str, list[float]] = {}
+        self.curve: list[float] = []  # of this training, without the penalties on the weights
         self._curves = curves
-        self._best = float("inf")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._best = min(self._best, (logs or {})[OBJECTIVE])
+        self.curve.append((logs or {})[OBJECTIVE] - penalty_of(self.model))
         others = [min(curve[: epoch + 1]) for curve in self._curves if len(curve) > epoch]
         if (
             len(others) >= COMPARED
-            and self._best > statistics.median(others)
+            and min(self.curve) > statistics.median(others)
             # Before its middle the rate of 1cycle is still rising.
             and self.params["epochs"] > epoch + 1 >= self.params["epochs"] / 2
         ):
             self.stopped = self.model.stop_training = True
+
+
+def penalty_of(model: keras.Model) -> float:
+    """Returns what the penalties on the weights add to the loss."""
+    return sum(float(penalty) for penalty in model.losses)
 
 
 def split(data: Dataset, folds: int, seed: int) -> Iterator[Dataset]:
@@ -200,6 +210,16 @@ def split(data: Dataset, folds: int, seed: int) -> Iterator[Dataset]:
     for rest, held in kind(folds, shuffle=True, random_state=seed).split(x, y):
         yield dataclasses.replace(
             data, x_train=x[rest], y_train=y[rest], x_val=x[held], y_val=y[held]
+        )
+
+
+def check_folds(data: Dataset, folds: int) -> None:
+    """Raises ValueError where there are fewer training and validation rows than folds."""
+    rows = len(data.x_train) + len(data.x_val)
+    if folds > rows:
+        raise ValueError(
+            f"`--folds` must be at most the number of rows, {rows}. Received: {folds}. Five or ten is "
+            "usual."
         )
 
 

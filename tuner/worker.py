@@ -125,11 +125,21 @@ def work(chief: str, run_dir: Path, name: str, of_this_machine: bool = False) ->
         ) from error
 
 
+def address(text: str) -> str:
+    """Returns the HOST:PORT that a flag has."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(
+            f"must be HOST:PORT, such as 127.0.0.1:7000. Received: {text!r}"
+        )
+    return text
+
+
 def main() -> None:
     """Works as the flags say."""
     parser: argparse.ArgumentParser = Parser(__doc__)
     parser.add_argument(
-        "--chief", required=True, metavar="HOST:PORT", help="where the chief listens"
+        "--chief", type=address, required=True, metavar="HOST:PORT", help="where the chief listens"
     )
     parser.add_argument("--run-dir", type=Path, required=True, metavar="DIR", help="of the search")
     parser.add_argument("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="its own")

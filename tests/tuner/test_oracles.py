@@ -133,9 +133,14 @@ def test_a_trial_that_the_state_does_not_know_of_is_forgotten(tmp_path):
     assert run(oracle).hyperparameters.values == second.hyperparameters.values
 
 
-def test_a_torn_state_is_told_of(tmp_path):
-    run(make(tmp_path))
+def test_a_torn_state_is_read_from_its_copy_or_told_of(tmp_path):
+    oracle = make(tmp_path)
+    first = run(oracle)
     (tmp_path / "search" / "oracle.json").write_bytes(b'{"ongoing')
+    oracle = reloaded(tmp_path)
+    assert oracle.end_order == [first.trial_id]
+    for name in ("oracle.json", "oracle.copy.json"):
+        (tmp_path / "search" / name).write_bytes(b'{"ongoing')
     with pytest.raises(ValueError, match="must be JSON"):
         reloaded(tmp_path)
 
@@ -238,6 +243,32 @@ def test_a_larger_grid_goes_on_where_the_smaller_ended(tmp_path):
     assert len(larger.trials) == 9
     values = [json.dumps(each) for each in all_values(larger).values()]
     assert len(set(values)) == 9
+
+
+def test_hyperband_trains_the_default_to_its_end(tmp_path):
+    oracle = make(tmp_path, "hyperband", max_trials=None)
+    values = oracle.create_trial("tuner0").hyperparameters.values
+    assert (values["units"], values["tuner/epochs"], values["tuner/initial_epoch"]) == (5, 9, 0)
+
+
+@pytest.mark.parametrize("algorithm", ["random", "hyperband", "bayesian"])
+def test_seeds_share_no_trial_but_the_default(tmp_path, algorithm):
+    found = []
+    for seed in range(4):
+        oracle = make(tmp_path / str(seed), algorithm, seed=seed, max_trials=7)
+        while run(oracle):
+            pass
+        found.append({each["rate"] for each in all_values(oracle).values()})
+    for number, rates in enumerate(found):
+        assert all(rates & others == {0.25} for others in found[:number])
+
+
+def test_names_of_trials_have_their_order_in_a_longer_search_too(tmp_path):
+    run(make(tmp_path, max_trials=3))
+    oracle = reloaded(tmp_path, max_trials=12)
+    while run(oracle):
+        pass
+    assert list(oracle.trials) == sorted(oracle.trials) == oracle.start_order
 
 
 def test_hyperband_has_as_many_trials_as_one_round_of_it(tmp_path):

@@ -156,22 +156,42 @@ def test_workers_that_are_killed_lose_no_trial(command, tmp_path, pytestconfig):
     assert not processes(tmp_path)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_no_worker_outlives_its_chief_and_the_search_goes_on(command, tmp_path, how):
-    process = start([*command, "--workers", 2], tmp_path)
-    wait_for(lambda: statuses(tmp_path))
-    process.send_signal(how)
-    _, err = end(process)
-    wait_for(lambda: not processes(tmp_path))
-    if how == signal.SIGINT:
-        assert err.strip().endswith(
-            "Interrupted. The same command with the same --run-dir goes on."
-        )
+def test_no_worker_outlives_its_chief_and_the_search_goes_on(command, tmp_path, pytestconfig):
+    for kills in range(pytestconfig.getoption("kills") // 2):
+        process = start([*command, "--workers", 2], tmp_path)
+        wait_for(lambda: statuses(tmp_path))
+        time.sleep(np.random.default_rng(kills).uniform(0, 3))
+        process.kill()
+        end(process)
+        wait_for(lambda: not processes(tmp_path))
     finish([*command, "--workers", 2], tmp_path)
     assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
 
 
-def test_a_chief_that_comes_back_finds_its_workers(command, tmp_path):
+def test_ctrl_c_ends_all_workers_and_the_search_goes_on(command, tmp_path):
+    process = start([*command, "--workers", 2], tmp_path)
+    wait_for(lambda: statuses(tmp_path))
+    process.send_signal(signal.SIGINT)
+    _, err = end(process)
+    wait_for(lambda: not processes(tmp_path))
+    assert err.strip().endswith("Interrupted. The same command with the same --run-dir goes on.")
+    finish([*command, "--workers", 2], tmp_path)
+    assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
+
+
+def test_workers_that_are_killed_before_their_first_trial_are_started_again(command, tmp_path):
+    process = start([*command, "--workers", 1], tmp_path)
+    for _ in range(4):
+        wait_for(lambda: workers(tmp_path) or process.poll() is not None)
+        for worker in workers(tmp_path).values():
+            os.kill(worker, signal.SIGKILL)
+            wait_for(lambda: worker not in processes(tmp_path))  # noqa: B023
+    _, err = end(process)
+    assert process.returncode == 0, err
+    assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
+
+
+def test_a_chief_that_comes_back_finds_its_workers(command, tmp_path, pytestconfig):
     chief = [*command, "--workers", 0, "--chief", f"127.0.0.1:{free_port()}"]
     worker = [
         sys.executable,
@@ -183,12 +203,15 @@ def test_a_chief_that_comes_back_finds_its_workers(command, tmp_path):
         "--chief",
         chief[-1],
     ]
-    first = start(chief, tmp_path)
-    wait_for((tmp_path / "run" / "search" / "oracle.json").exists)
-    others = [start([*worker, "--name", name], tmp_path) for name in ("one", "other")]
-    wait_for(lambda: statuses(tmp_path))
-    first.kill()
-    end(first)
+    others = []
+    for kills in range(pytestconfig.getoption("kills") // 2):
+        process = start(chief, tmp_path)
+        wait_for((tmp_path / "run" / "search" / "oracle.json").exists)
+        others = others or [start([*worker, "--name", name], tmp_path) for name in ("one", "other")]
+        wait_for(lambda: statuses(tmp_path))
+        time.sleep(np.random.default_rng(kills).uniform(0, 3))
+        process.kill()
+        end(process)
     assert "The best 4" in finish(chief, tmp_path)
     for each in others:
         _, err = end(each)
@@ -222,9 +245,14 @@ def free_port():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--stop-early", "--algorithm", "grid"], "`--stop-early` must be left out of a grid"),
+        (["--stop-early", "--algorithm", "hyperband"], "`--stop-early` must be left out of hyper"),
+        (["--max-minutes", "0"], "`--max-minutes` must be in (0, inf)"),
+        (["--max-minutes", "nan"], "`--max-minutes` must be in (0, inf)"),
+        (["--folds", "1000"], "`--folds` must be at most the number of rows, 96"),
+        (["--vary", "nothing"], "`--vary` must name dimensions"),
+        (["--chief", "localhost"], "must be HOST:PORT"),
+        (["--worker", "--chief", "nonsense"], "must be HOST:PORT"),
         (["--workers", "0"], "`--workers` must be 1 or more"),
-        (["--workers", "1", "--chief", "203.0.113.1:7000"], "address of this machine"),
         (["--data", "nothing.csv"], "nothing.csv"),
     ],
 )
@@ -233,6 +261,14 @@ def test_bad_flags_are_told_of_in_a_line(command, tmp_path, flags, message):
     _, err = end(process)
     assert process.returncode == 2
     assert message in err.strip().splitlines()[-1]
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_address_of_another_machine_is_told_of(command, tmp_path):
+    process = start([*command, "--workers", "1", "--chief", "203.0.113.1:7000"], tmp_path)
+    _, err = end(process)
+    assert process.returncode == 2
+    assert "address of this machine" in err.strip().splitlines()[-1]
 
 
 def test_a_worker_without_a_search_says_what_to_share(tmp_path):
