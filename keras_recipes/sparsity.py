@@ -12,13 +12,14 @@ import numpy as np
 from keras import ops
 
 from keras_recipes.kernels import kernels_of, layers_with_kernels
-from keras_recipes.layers import MaxNorm
+from keras_recipes.layers import MaxNorm, MCAlphaDropout, MCDropout, RReLU
 from keras_recipes.layers.max_norm import ExactMaxNorm
 from keras_recipes.model_copies import copy_of
 
 __all__ = ["LayerSparsity", "SparsityReport", "sparsity", "strip"]
 
 TIMED = 30  # predictions, of which the median counts
+PLAIN = {MCDropout: keras.layers.Dropout, MCAlphaDropout: keras.layers.AlphaDropout}
 
 
 @dataclass(frozen=True)
@@ -106,18 +107,22 @@ def strip(model: keras.Model) -> keras.Model:
     """Returns a copy for inference alone, of Keras's own layers: it loads without this library.
 
     The optimizer, whose state is as large as the weights or twice that, stays behind, and so do
-    the bounds of max-norm, which have done their work.
+    the bounds of max-norm, which have done their work. `RReLU` becomes `LeakyReLU` of its mean slope,
+    which is what it computes at inference. `MCDropout` and `MCAlphaDropout` become Keras's `Dropout`
+    and `AlphaDropout`, which are off at inference: the copy predicts the same each time, without
+    draws. `mc_predict` draws from the copy as from the model.
 
     Args:
         model: A Sequential or functional `keras.Model`, built.
 
     Returns:
-        A model that is not compiled, with the same weights.
+        A model that is not compiled, with the same weights, and but for Monte Carlo dropout the same
+        predictions.
 
     Raises:
         TypeError: If it is no `keras.Model`.
-        ValueError: If it is neither Sequential nor functional, or has layers of this library that
-            are at work at inference too, such as `MCDropout`.
+        ValueError: If it is neither Sequential nor functional, or has layers of this library inside
+            a wrapper such as `TimeDistributed`.
 
     Example:
         >>> strip(model).save("small.keras")
@@ -127,8 +132,9 @@ def strip(model: keras.Model) -> keras.Model:
     if "keras_recipes>" in config:
         own = sorted({text.split('"')[0] for text in config.split("keras_recipes>")[1:]})
         raise ValueError(
-            "`model` must have no layers of keras_recipes at inference but MaxNorm. Received: one "
-            f"with {', '.join(own)}. Save it as it is, and import keras_recipes where it is loaded."
+            "`model` must have layers of keras_recipes in its own place, not inside a wrapper. "
+            f"Received: one with {', '.join(own)}. Save it as it is, and import keras_recipes where "
+            "it is loaded."
         )
     return copy
 
@@ -142,10 +148,14 @@ def _count(layer: keras.Layer) -> LayerSparsity:
 def _plain(layer: keras.Layer) -> keras.Layer:
     inner = layer.layer if isinstance(layer, MaxNorm) else layer
     config = inner.get_config() | {"name": layer.name}
+    if isinstance(inner, RReLU):
+        slope = (config.pop("lower") + config.pop("upper")) / 2
+        del config["seed"]
+        return keras.layers.LeakyReLU.from_config(config | {"negative_slope": slope})
     for name in ("kernel_constraint", "depthwise_constraint"):
         if isinstance(getattr(inner, name, None), ExactMaxNorm):
             config[name] = None
-    return type(inner).from_config(config)
+    return PLAIN.get(type(inner), type(inner)).from_config(config)
 
 
 def _saved(model: keras.Model) -> bytes:

@@ -120,11 +120,36 @@ def test_a_stripped_model_predicts_the_same(model):
     )
 
 
-def test_what_works_at_inference_is_not_stripped():
-    model = kr.build_default_dnn(6, dropout=0.2, mc_dropout=True, activation="rrelu")
-    with pytest.raises(ValueError, match="one with MCDropout, RReLU"):
-        kr.strip(model)
+def test_rrelu_and_monte_carlo_dropout_become_what_keras_has():
+    model = kr.build_default_dnn(6, dropout=0.2, mc_dropout=True, activation="rrelu", seed=1)
     assert len(kr.sparsity(model).layers) == 4
+    stripped = kr.strip(model)
+    kinds = {type(layer) for layer in stripped.layers}
+    assert {keras.layers.Dropout, keras.layers.LeakyReLU} <= kinds
+    assert not any(kind.__module__.startswith("keras_recipes") for kind in kinds)
+    assert not np.array_equal(model.predict(X, verbose=0), model.predict(X, verbose=0))
+    dry = kr.build_default_dnn(6, activation="rrelu", seed=1)
+    dry.set_weights(model.get_weights())
+    expected = dry.predict(X, verbose=0)
+    np.testing.assert_allclose(stripped.predict(X, verbose=0), expected, rtol=1e-5, atol=1e-6)
+    drawn = kr.mc_predict(stripped, X, 50, seed=0).std
+    np.testing.assert_allclose(
+        drawn.mean(), kr.mc_predict(model, X, 50, seed=0).std.mean(), rtol=0.2
+    )
+
+
+def test_monte_carlo_alpha_dropout_becomes_alpha_dropout():
+    model = kr.build_self_normalizing_dnn(6, dropout=0.1, mc_dropout=True, adapt_to=X)
+    kinds = [type(layer) for layer in kr.strip(model).layers]
+    assert keras.layers.AlphaDropout in kinds
+    assert kr.layers.MCAlphaDropout not in kinds
+
+
+def test_what_is_inside_a_wrapper_is_not_stripped():
+    dropout = keras.layers.TimeDistributed(kr.layers.MCDropout(0.1))
+    model = keras.Sequential([keras.Input((4, 3)), dropout, keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match=r"not inside a wrapper\. Received: one with MCDropout"):
+        kr.strip(model)
 
 
 class OwnModel(keras.Model):
