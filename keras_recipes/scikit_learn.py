@@ -1,4 +1,11 @@
-"""The builders as scikit-learn estimators: what `keras.wrappers` calls with the data to fit."""
+"""The builders as scikit-learn estimators: what `keras.wrappers` calls with the data to fit.
+
+The builders themselves are no models for the wrappers, which call theirs with `X` and `y`. Keras's
+wrapper of a classifier has no `predict_proba`, so that scikit-learn's `scoring="roc_auc_ovr"`
+fails; `decision_function` gives the probabilities. `sklearn.base.clone`, and with it
+cross-validation, loses its `fit_kwargs`: pass them to `fit`, or as `params=`. To search keywords of
+the builder give `GridSearchCV` whole dictionaries: `{"model_kwargs": [{"l2": 0.1}, {"l2": 0.01}]}`.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,13 +14,30 @@ import keras
 import numpy as np
 
 from keras_recipes.checks import check_choice
+from keras_recipes.cnn import build_cnn
+from keras_recipes.linear import build_linear_regression, build_logistic_regression
 from keras_recipes.models import build_default_dnn, build_self_normalizing_dnn
 
 __all__ = ["classifier_for", "regressor_for"]
 
+
+def _build_linear(n_features: int, n_outputs: int, task: str, **keywords: Any) -> keras.Model:
+    if task == "regression":
+        return build_linear_regression(n_features, n_outputs, **keywords)
+    model = build_logistic_regression(n_features, n_outputs, **keywords)
+    if n_outputs > 2:
+        return model
+    one = model.output  # the wrapper takes a probability for each class
+    both = keras.Model(model.input, keras.ops.concatenate([1 - one, one], -1), name=model.name)
+    both.compile(model.optimizer)
+    return both
+
+
 BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "default": build_default_dnn,
     "self-normalizing": build_self_normalizing_dnn,
+    "linear": _build_linear,
+    "cnn": build_cnn,
 }
 
 
@@ -28,7 +52,8 @@ def classifier_for(
     Args:
         X: Inputs, (n, features).
         y: Targets as the wrapper encodes them, a column of 0 and 1 for each class.
-        setup: `"default"` or `"self-normalizing"`, whose builder makes the model.
+        setup: Whose builder makes the model: `"default"`, `"self-normalizing"`, `"linear"` for
+            logistic regression, or `"cnn"` for square images of one channel, a row each.
         **keywords: Any keyword of that builder, by the wrapper's `model_kwargs`.
 
     Returns:
@@ -59,7 +84,8 @@ def regressor_for(
     Args:
         X: Inputs, (n, features).
         y: Targets, (n, 1): Keras's wrapper takes one.
-        setup: `"default"` or `"self-normalizing"`, whose builder makes the model.
+        setup: Whose builder makes the model: `"default"`, `"self-normalizing"`, `"linear"` or
+            `"cnn"`, as in `classifier_for`.
         **keywords: Any keyword of that builder, by the wrapper's `model_kwargs`.
 
     Returns:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from keras.wrappers import SKLearnClassifier, SKLearnRegressor
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import load_diabetes, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -56,6 +56,43 @@ def test_trains_with_one_cycle():
     network = SKLearnRegressor(regressor_for, model_kwargs={"seed": 0})
     network.fit(x, y, epochs=10, verbose=0, callbacks=[kr.callbacks.OneCycle(0.01)])
     assert network.score(x, y) > 0.4
+
+
+def test_a_grid_of_keywords_is_searched():
+    x, y = load_wine(return_X_y=True)
+    grid = {"model_kwargs": [{**SMALL, "l2": l2} for l2 in (1e-3, 10.0)]}
+    search = GridSearchCV(SKLearnClassifier(classifier_for), grid, cv=2)
+    search.fit(x, y, **FIT)
+    assert search.best_params_["model_kwargs"]["l2"] == 1e-3
+    assert search.best_score_ > 0.9
+
+
+LINEAR = {"setup": "linear", "learning_rate": 0.5, "l2": 1e-3}
+
+
+@pytest.mark.parametrize("load", [load_breast_cancer, load_wine])
+def test_logistic_regression_is_that_of_scikit_learn(load):
+    x, y = load(return_X_y=True)
+    ours = SKLearnClassifier(classifier_for, model_kwargs=LINEAR)
+    ours.fit(x, y, batch_size=len(x), epochs=400, verbose=0)
+    reference = LogisticRegression(C=1 / (2 * len(x) * 1e-3), max_iter=10_000)
+    x_scaled = StandardScaler().fit_transform(x)
+    expected = reference.fit(x_scaled, y).predict_proba(x_scaled)
+    np.testing.assert_allclose(ours.decision_function(x), expected, atol=0.02)
+
+
+def test_linear_regression_is_that_of_scikit_learn():
+    x, y = load_diabetes(return_X_y=True)
+    ours = SKLearnRegressor(regressor_for, model_kwargs={"setup": "linear", "learning_rate": 0.1})
+    ours.fit(x, y, batch_size=len(x), epochs=500, verbose=0)
+    assert ours.score(x, y) == pytest.approx(LinearRegression().fit(x, y).score(x, y), abs=1e-3)
+
+
+def test_a_convolutional_network_takes_images_in_rows():
+    x, y = load_digits(return_X_y=True)
+    keywords = {"setup": "cnn", "filters": (8,), "optimizer": "adam", "learning_rate": 0.01}
+    network = SKLearnClassifier(classifier_for, model_kwargs={**keywords, "seed": 0})
+    assert network.fit(x, y, epochs=3, verbose=0).score(x, y) > 0.9
 
 
 def test_can_be_pickled_before_it_is_fitted():
