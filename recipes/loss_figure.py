@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 COLOURS = 10  # after which Matplotlib's repeat
-ROOM = 2.0  # how many times as high as the median of its lines a figure of losses is at most
+ROOM = 4.0  # how many times as high as the median of its lines a figure of losses is at most
 
 
 def draw_losses(
