@@ -15,6 +15,7 @@ INITIALIZERS = {"Glorot": "glorot_normal", "He": "he_normal", "LeCun": "lecun_no
 ACTIVATIONS = [name for name in kr.guide.INITIALIZERS if name not in ("softmax",)]
 QUICK = ("tanh", "relu", "selu")
 DRAWN = ("tanh", "sigmoid", "relu", "elu", "selu")
+SHOWN = {"Glorot": "Glorot, LeCun", "He": "He"}  # in layers of one width two are the same
 EXAMPLES = 512
 LIMITS = 1e-10, 1e4  # of the figure: the sigmoid's gradient falls further
 
@@ -109,10 +110,10 @@ def _off(pair: Sequence[float]) -> float:
 
 
 def _plot(report: Report, variances: dict[tuple[str, str], np.ndarray]) -> None:
-    axes = report.axes(2, len(INITIALIZERS), size=(9, 5))
+    axes = report.axes(2, len(SHOWN), size=(8, 5))
     if axes is None:
         return
-    for column, name in enumerate(INITIALIZERS):
+    for column, (name, title) in enumerate(SHOWN.items()):
         for activation in DRAWN:
             if (activation, name) not in variances:
                 continue
@@ -120,7 +121,7 @@ def _plot(report: Report, variances: dict[tuple[str, str], np.ndarray]) -> None:
             depth = range(1, len(forward) + 1)
             axes[0, column].plot(depth, forward / forward[0], label=activation)
             axes[1, column].plot(depth, backward / backward[-1], label=activation)
-        axes[0, column].set(title=name)
+        axes[0, column].set(title=title)
         axes[1, column].set(xlabel="layer")
         for each in axes[:, column]:
             each.set(yscale="log", ylim=LIMITS)
