@@ -1,22 +1,17 @@
-"""What healthy networks show of the numbers that `diagnose` judges by, and what a look costs.
+"""What healthy networks show of the numbers that `diagnose` judges by.
 
-python -m benchmarks.diagnosis --data mnist.npz
+python -m benchmarks.diagnosis
 """
 
 import argparse
-import statistics
-import tempfile
 import warnings
-from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers
 
 import keras_recipes as kr
-from benchmarks.report import device, markdown_table, write_result
-from benchmarks.timing import EpochTimes
-from keras_recipes.callbacks import LayerHealth
+from benchmarks.report import markdown_table, write_result
 from keras_recipes.diagnostics.findings import COLUMN, THRESHOLDS
 
 SEEDS = range(10)
@@ -99,55 +94,12 @@ def healthy_rows(depths):
             print(name, depth, accused, flush=True)
 
 
-def cost_rows(path, rounds):
-    """Seconds of three epochs of MNIST, the first aside, with and without the callback."""
-    with np.load(path) as file:
-        images = file["x_train"]
-        x = (images.reshape(len(images), -1) / 255).astype("float32")
-        y = file["y_train"].astype("int32")
-
-    def seconds(callbacks, in_fit, run_dir=None):
-        keras.backend.clear_session()
-        model = kr.build_default_dnn(784, 10, "multiclass", seed=1)
-        times = EpochTimes()
-        callbacks = [times, *callbacks]
-        if in_fit:
-            kr.fit(
-                model, x, y, epochs=4, max_learning_rate=0.03, callbacks=callbacks, verbose=0,
-                run_dir=run_dir,
-            )  # fmt: skip
-        else:
-            model.compile(model.optimizer, model.loss, steps_per_execution=50, jit_compile=False)
-            model.fit(x, y, batch_size=32, epochs=4, callbacks=callbacks, verbose=0)
-        return sum(times.seconds[1:])
-
-    for name, in_fit in (("keras_recipes.fit", True), ("Keras fit, 50 steps an execution", False)):
-        plain, watched = [], []
-        for _ in range(rounds):
-            with tempfile.TemporaryDirectory() as place:
-                plain.append(seconds([], in_fit))
-                logs = Path(place) / "logs"
-                watched.append(seconds([LayerHealth(log_dir=logs)], in_fit))
-        ratios = [b / a - 1 for a, b in zip(plain, watched, strict=True)]
-        print(name, plain, watched, flush=True)
-        yield [
-            name, f"{statistics.median(plain):.2f}", f"{statistics.median(watched):.2f}",
-            f"{statistics.median(ratios):+.1%}", f"{min(ratios):+.1%} to {max(ratios):+.1%}",
-        ]  # fmt: skip
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="MNIST as an NPZ file")
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--depths", type=int, nargs="+", default=[2, 5, 10, 20, 50])
     parser.add_argument("--convolutions", type=int, nargs="+", default=[2, 4, 8])
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    cost = markdown_table(
-        ["", "without, s", "every 100 steps, s", "cost", "range"],
-        list(cost_rows(arguments.data, arguments.rounds)),
-    )
     healthy = markdown_table(
         [
             "network", "layers", "accused", "gradient a layer", "most dead", "most saturated",
@@ -174,9 +126,6 @@ def main():
             convolutional,
             "The thresholds:",
             thresholds,
-            f"`LayerHealth` every 100 steps, with TensorBoard logs: three epochs of MNIST at batch 32, "
-            f"3 x 100 units, on {device()}, medians of {arguments.rounds} rounds that take turns.",
-            cost,
         ],
     )
 
