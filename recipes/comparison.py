@@ -187,7 +187,7 @@ class Comparison:
         self, variant: Variant, seed: int, search_rate: bool, fit: Mapping[str, Any]
     ) -> Outcome:
         if not search_rate:
-            return self.train(variant, seed, fit)
+            return self._train(variant, seed, fit)
         suggestion = kr.find_learning_rate(
             variant.build(seed), self.data.x_train, self.data.y_train, batch_size=self.batch_size
         ).suggestion
@@ -195,19 +195,12 @@ class Comparison:
         def train(step: int) -> Outcome:
             multiple = RATE_STEP**step
             rate = multiple * suggestion
-            outcome = self.train(variant, seed, {**fit, "max_learning_rate": rate})
+            outcome = self._train(variant, seed, {**fit, "max_learning_rate": rate})
             return replace(outcome, rate=rate, multiple=multiple)
 
         return lowest(train, lambda outcome: outcome.val_loss)
 
-    def train(self, variant: Variant, seed: int, fit: Mapping[str, Any]) -> Outcome:
-        """Returns the outcome of one training.
-
-        Args:
-            variant: What to train.
-            seed: Of the weights and of the order of the examples.
-            fit: Keywords of `keras_recipes.fit`.
-        """
+    def _train(self, variant: Variant, seed: int, fit: Mapping[str, Any]) -> Outcome:
         data, model, times = self.data, variant.build(seed), EpochTimes()
         keywords = {"validation_data": (data.x_val, data.y_val), **fit, **variant.fit}
         try:

@@ -30,7 +30,7 @@ def draw_losses(
         if not line.size:
             name = f"{name}: diverged"
         elif line.min() > top:
-            name = f"{name}: from {line.min():.2g} up"
+            name, line = f"{name}: from {line.min():.2g} up", line[:0]
         style = ("-", "--", ":")[index // COLOURS % 3]
         axes.plot(range(1, len(line) + 1), line, style, label=name)
     axes.set(xlabel="epoch", ylabel=key.replace("val_", "validation ").replace("_", " "))

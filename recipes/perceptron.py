@@ -100,7 +100,7 @@ def _fires(network: keras.Model, x: np.ndarray) -> np.ndarray:
 
 
 def _plot(report: Report, networks: dict[str, keras.Model]) -> None:
-    axes = report.axes(1, len(networks), size=(9, 3.2))
+    axes = report.axes(1, len(networks), size=(9, 3.6))
     if axes is None:
         return
     side = np.linspace(-0.5, 1.5, 200, dtype="float32")

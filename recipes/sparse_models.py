@@ -78,10 +78,10 @@ class Networks:
         ]
 
     def zeros_of(self, penalty: float) -> float:
-        """Returns the share of zeros that an L1 penalty makes, with the first seed."""
-        fit = {"max_learning_rate": self.rate}
-        outcome = self.comparison.train(self._lasso("L1", penalty), self.comparison.seeds[0], fit)
-        return kr.sparsity(outcome.model).sparsity
+        """Returns the share of zeros that an L1 penalty makes, the mean of the seeds."""
+        lasso = self._lasso("L1", penalty)
+        [outcomes] = self.comparison.run([lasso], max_learning_rate=self.rate).values()
+        return statistics.mean(kr.sparsity(each.model).sparsity for each in outcomes)
 
     def width(self, share: float) -> int:
         """Returns that of the largest dense network with no more weights than a pruned one has."""
