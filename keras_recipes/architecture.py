@@ -21,6 +21,7 @@ from keras_recipes.checks import (
 )
 from keras_recipes.guide import initializer_for
 from keras_recipes.layers import MCAlphaDropout, MCDropout, RReLU
+from keras_recipes.layers.max_norm import INCOMING_AXES, ExactMaxNorm
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,16 @@ def penalty(l1: float, l2: float) -> keras.Regularizer | None:
     """Returns the penalty on kernels that is part of the loss, None where both are 0."""
     l1, l2 = check_number("l1", l1, "[0, inf)"), check_number("l2", l2, "[0, inf)")
     return keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
+
+
+def bound(
+    max_norm: float | None, layer: type[keras.Layer] = layers.Dense
+) -> keras.constraints.Constraint | None:
+    """Returns the constraint on the norms of a layer's units or filters, None for none."""
+    if max_norm is None:
+        return None
+    limit = check_number("max_norm", max_norm, "(0, inf)", "For no bound pass None.")
+    return ExactMaxNorm(limit, INCOMING_AXES[layer])
 
 
 def split_l1(l1: float, exact_zeros: bool) -> tuple[float, float | None]:

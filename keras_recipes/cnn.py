@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ from keras_recipes.adaptation import standardize
 from keras_recipes.architecture import (
     Hidden,
     Seeds,
+    bound,
     build_head,
     check_initializer,
     check_shape,
@@ -36,9 +38,12 @@ def build_cnn(
     activation: Any = DEFAULT_SETUP.activation,
     kernel_initializer: Any = None,
     normalization: str | None = None,
+    batch_norm_position: str = "before",
+    batch_norm_momentum: float = 0.99,
     dropout: float = 0.0,
     l1: float = 0.0,
     l2: float = 0.0,
+    max_norm: float | None = None,
     adapt_to: Any = None,
     optimizer: Any = DEFAULT_SETUP.optimizer,
     learning_rate: Any = None,
@@ -52,8 +57,8 @@ def build_cnn(
 ) -> keras.Model:
     """Builds and compiles a convolutional network for images, with the default set-up of the book.
 
-    Each block is a convolution, batch normalization if asked, the activation, dropout if asked, and
-    pooling that halves the image. Dense hidden layers follow.
+    Each block is a convolution, the activation, batch normalization before or after it and dropout if
+    asked, and pooling that halves the image. Dense hidden layers follow.
 
     Args:
         input_shape: Shape of one image: (height, width, channels), or (height, width) for one
@@ -66,10 +71,13 @@ def build_cnn(
         hidden_units: Width of each dense hidden layer; empty for none.
         activation: Name of the hidden activation, any of `keras_recipes.guide.INITIALIZERS`.
         kernel_initializer: A Keras initializer or its name; None for the one of the activation.
-        normalization: `"batch"`, before each activation, or None.
+        normalization: `"batch"` or None.
+        batch_norm_position: `"before"` the activation (the layer then has no bias) or `"after"` it.
+        batch_norm_momentum: Momentum of the moving averages, in [0, 1).
         dropout: Fraction of each hidden layer's outputs to drop, in [0, 1).
         l1: L1 penalty on the kernels, >= 0.
         l2: L2 penalty on the kernels, >= 0.
+        max_norm: Bound, > 0, on the norm of the incoming weights of each filter and hidden unit.
         adapt_to: Images, an array or a `tf.data.Dataset`, from which a `Normalization` layer learns
             mean and variance of each channel, or each pixel where there is one axis; None for
             images scaled already.
@@ -88,8 +96,8 @@ def build_cnn(
 
     Raises:
         TypeError: If an argument is of the wrong kind.
-        ValueError: If an argument is out of range, or there are more blocks than the image can be
-            halved.
+        ValueError: If an argument is out of range, the inputs are no images, or there are more
+            blocks than the image can be halved.
 
     Example:
         >>> model = build_cnn((28, 28, 1), n_outputs=10, task="multiclass", filters=(16, 32))
@@ -107,14 +115,17 @@ def build_cnn(
         activation=canonical_activation(activation),
         kernel_initializer=check_initializer(kernel_initializer, initializer_for(activation)),
         batch_norm=normalization is not None,
-        batch_norm_position="before",
-        batch_norm_momentum=0.99,
+        batch_norm_position=check_choice(
+            "batch_norm_position", batch_norm_position, ("before", "after")
+        ),
+        batch_norm_momentum=check_number("batch_norm_momentum", batch_norm_momentum, "[0, 1)"),
         dropout=check_number("dropout", dropout, "[0, 1)", "For 50% dropout pass dropout=0.5."),
         alpha_dropout=False,
         mc_dropout=False,
         regularizer=penalty(l1, l2),
-        constraint=None,
+        constraint=bound(max_norm),
     )
+    block = replace(hidden, constraint=bound(max_norm, layers.Conv2D))
     convolution = functools.partial(
         layers.Conv2D, kernel_size=check_integer("kernel_size", kernel_size, "[1, inf)"),
         padding="same",
@@ -126,7 +137,7 @@ def build_cnn(
     if shape != image:
         x = layers.Reshape(image, name="image")(x)
     for number, count in enumerate(_check_filters(filters, image), start=1):
-        x = hidden(x, f"block_{number}", count, seeds, convolution)
+        x = block(x, f"block_{number}", count, seeds, convolution)
         x = pool(2, name=f"block_{number}_pooling")(x)
     x = layers.Flatten(name="flatten")(x)
     widths = [check_integer("hidden_units", units, "[1, inf)") for units in _listed(hidden_units)]
@@ -151,20 +162,20 @@ def image_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
         input_shape: Of one example, as `build_cnn` takes it.
 
     Raises:
-        ValueError: If these are no images.
+        ValueError: If these are no images, or there is nothing to halve.
     """
-    if len(input_shape) == 3:
-        return input_shape  # type: ignore[return-value]
-    if len(input_shape) == 2:
-        return (*input_shape, 1)  # type: ignore[return-value]
     side = math.isqrt(input_shape[0])
-    if len(input_shape) != 1 or side**2 != input_shape[0]:
+    if len(input_shape) == 1 and side**2 == input_shape[0]:
+        image = (side, side, 1)
+    else:
+        image = (*input_shape, 1)[:3]  # type: ignore[assignment]
+    if len(input_shape) > 3 or len(image) < 3 or min(image[:2]) < 2:
         raise ValueError(
-            "`input_shape` must be that of an image: (height, width, channels), (height, width) or "
-            f"the pixels of a square. Received: input_shape={input_shape}. For other data use "
-            "build_default_dnn."
+            "`input_shape` must be that of an image of 2 x 2 pixels or more: (height, width, "
+            "channels), (height, width) or the pixels of a square. Received: "
+            f"input_shape={input_shape}. For other data use build_default_dnn."
         )
-    return side, side, 1
+    return image
 
 
 def most_blocks(image: tuple[int, int, int]) -> int:

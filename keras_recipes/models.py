@@ -8,6 +8,7 @@ import keras
 
 from keras_recipes.architecture import (
     Hidden,
+    bound,
     build_stack,
     check_initializer,
     check_widths,
@@ -23,7 +24,6 @@ from keras_recipes.guide import (
     canonical_activation,
     initializer_for,
 )
-from keras_recipes.layers.max_norm import ExactMaxNorm
 
 __all__ = ["build_default_dnn", "build_self_normalizing_dnn"]
 
@@ -122,7 +122,7 @@ def build_default_dnn(
         alpha_dropout=False,
         mc_dropout=_check_mc_dropout(mc_dropout, dropout),
         regularizer=penalty(l1_in_loss, l2),
-        constraint=_constraint(max_norm),
+        constraint=bound(max_norm),
     )
     model = build_stack(input_shape, n_outputs, task, hidden_units, hidden, adapt_to, seed, name)
     return compile_model(
@@ -230,7 +230,7 @@ def build_self_normalizing_dnn(
         alpha_dropout=True,
         mc_dropout=_check_mc_dropout(mc_dropout, dropout),
         regularizer=penalty(l1_in_loss, l2),
-        constraint=_constraint(max_norm),
+        constraint=bound(max_norm),
     )
     model = build_stack(input_shape, n_outputs, task, hidden_units, hidden, adapt_to, seed, name)
     return compile_model(
@@ -271,13 +271,6 @@ def _split_l1(l1: float, exact_zeros: bool) -> tuple[float, float | None]:
             "l1=1e-4, say."
         )
     return parts
-
-
-def _constraint(max_norm: float | None) -> keras.constraints.Constraint | None:
-    if max_norm is None:
-        return None
-    bound = check_number("max_norm", max_norm, "(0, inf)", "For no bound pass None.")
-    return ExactMaxNorm(bound, axis=0)
 
 
 def _check_self_normalizing(activation: Any, kernel_initializer: Any, normalization: Any) -> None:

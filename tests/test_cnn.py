@@ -45,6 +45,31 @@ def test_the_same_seed_gives_the_same_weights():
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_batch_normalization_after_the_activation():
+    model = build_cnn(
+        (8, 8, 1), filters=(4,), normalization="batch", batch_norm_position="after",
+        batch_norm_momentum=0.9,
+    )  # fmt: skip
+    assert [layer.name for layer in model.layers][1:4] == [
+        "block_1", "block_1_batch_norm", "block_1_pooling",
+    ]  # fmt: skip
+    assert model.get_layer("block_1").use_bias is True
+    assert model.get_layer("hidden_1_batch_norm").momentum == 0.9
+
+
+def test_the_weights_of_each_filter_and_unit_are_bounded(tmp_path):
+    rng = np.random.default_rng(0)
+    images, targets = rng.normal(size=(64, 8, 8, 3)), rng.normal(size=64)
+    build_cnn((8, 8, 3), filters=(4, 8), max_norm=0.5, seed=1).save(tmp_path / "model.keras")
+    model = keras.models.load_model(tmp_path / "model.keras")
+    kr.fit(model, images, targets, epochs=1, max_learning_rate=0.01, seed=1, verbose=0)
+    for name in ("block_1", "block_2", "hidden_1"):
+        kernel = model.get_layer(name).kernel.numpy()
+        norms = np.linalg.norm(kernel.reshape(-1, kernel.shape[-1]), axis=0)
+        np.testing.assert_array_less(norms, 0.5 + 1e-6)
+        assert norms.max() > 0.49
+
+
 @pytest.mark.parametrize(
     ("shape", "image", "blocks"),
     [((28, 28, 3), (28, 28, 3), 4), ((9, 30), (9, 30, 1), 3), ((64,), (8, 8, 1), 3)],
@@ -58,12 +83,18 @@ def test_images(shape, image, blocks):
     ("shape", "keywords", "message"),
     [
         (63, {}, "`input_shape` must be that of an image"),
+        ((1, 1, 1), {}, "an image of 2 x 2 pixels or more"),
+        ((8, 1), {}, "an image of 2 x 2 pixels or more"),
+        ((8, 8, 1, 1), {}, "`input_shape` must be that of an image"),
         ((8, 8, 1), {"filters": (8, 8, 8, 8)}, "1 to 3 blocks"),
         ((8, 8, 1), {"filters": ()}, "1 to 3 blocks"),
         ((8, 8, 1), {"kernel_size": 0}, "`kernel_size` must be in"),
         ((8, 8, 1), {"pooling": "mean"}, "`pooling` must be one of 'max', 'average'"),
         ((8, 8, 1), {"normalization": "layer"}, "`normalization` must be one of 'batch'"),
         ((8, 8, 1), {"dropout": 1.0}, "`dropout` must be in"),
+        ((8, 8, 1), {"batch_norm_position": "within"}, "must be one of 'before', 'after'"),
+        ((8, 8, 1), {"batch_norm_momentum": 1.0}, "`batch_norm_momentum` must be in"),
+        ((8, 8, 1), {"max_norm": 0.0}, "`max_norm` must be in"),
     ],
 )
 def test_errors(shape, keywords, message):
