@@ -51,27 +51,11 @@ class Settings:
             ValueError: If `vary` names what is not a dimension, or never counts.
         """
 
-        def make(**fixed: Any) -> SearchSpace:
-            made: SearchSpace = SPACES[self.space](
-                data.input_shape, data.n_outputs, data.task, adapt_to=data.adapt_to, **fixed
-            )
-            return made
-
-        space = make()
-        if self.vary is None:
-            return space
-        names, fixed = list(space.dimensions), {}
-        for conditional in (False, True):  # some are gone once those are fixed that they depend on
-            for name, each in space.dimensions.items():
-                if name not in self.vary and bool(each.only_with) == conditional:
-                    fixed[name] = each.default
-            space = make(**fixed)
-        if idle := [name for name in self.vary if name not in space.dimensions]:
-            raise ValueError(
-                f"`--vary` must name dimensions of the space, each with the one that it depends on. "
-                f"Received: {', '.join(idle)}. Choose among {', '.join(names)}; of clip_threshold, "
-                "for one, vary clip too."
-            )
+        space: SearchSpace = SPACES[self.space](
+            data.input_shape, data.n_outputs, data.task, adapt_to=data.adapt_to
+        )
+        if self.vary is not None:
+            space.vary(self.vary)
         return space
 
     def make_oracle(self, max_trials: int | None = None, max_failures: int = 5) -> Dependable:

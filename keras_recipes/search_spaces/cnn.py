@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -5,21 +6,20 @@ from typing import Any
 import keras
 
 from keras_recipes.architecture import check_shape
-from keras_recipes.cnn import build_cnn, image_shape, most_blocks
+from keras_recipes.cnn import POOLING, build_cnn, image_shape, most_blocks
 from keras_recipes.search_spaces.default_dnn import DIMENSIONS as DENSE
+from keras_recipes.search_spaces.default_dnn import layer_arguments
 from keras_recipes.search_spaces.dimensions import Dimension, Range
 from keras_recipes.search_spaces.space import SearchSpace
 
 DIMENSIONS = {
-    "n_blocks": Dimension(Range(1, 4, integer=True), 2),
-    "filters": Dimension(
-        (8, 16, 32, 64), 32
-    ),  # of the first block; each next one has twice as many
-    "kernel_size": Dimension((3, 5, 7), 3),
-    "pooling": Dimension(("max", "average"), "max"),
-    "n_hidden": Dimension(Range(0, 2, integer=True), 1),
-    **{name: DENSE[name] for name in ("n_units", "activation", "normalization", "dropout")},
-    **{name: DENSE[name] for name in ("penalty", "l1", "l2")},
+    # Of the first block; each next one has twice as many.
+    "filters": Dimension((8, 16, 32, 64), 32, "[1, inf)"),
+    "kernel_size": Dimension((3, 5, 7), 3, "[1, inf)"),
+    "pooling": Dimension(tuple(POOLING), "max"),
+    **DENSE,
+    "n_hidden": Dimension(Range(0, 2), 1, "[0, inf)"),
+    "n_units": replace(DENSE["n_units"], only_with={"n_hidden": range(1, sys.maxsize)}),
 }
 
 
@@ -37,12 +37,13 @@ class CNN(SearchSpace):
         metrics: As for `build_cnn`.
         seed: The same one gives the same weights, dropout and order of the data in each trial.
         **dimensions: `n_blocks`, `filters` (of the first block), `kernel_size`, `pooling`,
-            `n_hidden` (dense layers), `n_units` (of each), `activation`, `normalization`,
-            `dropout`, `penalty` with `l1` or `l2`, and from `optimizer` on those of `DefaultDNN`.
+            `n_hidden` (dense layers), `n_units` (of each), and from `activation` on those of
+            `DefaultDNN`.
 
     Raises:
         TypeError: If a keyword is not a dimension, or an argument is of the wrong kind.
-        ValueError: If a value is not one of its dimension's, or the inputs are no images.
+        ValueError: If a value is out of range, or never counts with the others, or the inputs are no
+            images.
 
     Example:
         >>> space = CNN((28, 28, 1), 10, "multiclass", kernel_size=3)
@@ -62,11 +63,10 @@ class CNN(SearchSpace):
         seed: int | None = None,
         **dimensions: Any,
     ) -> None:
-        image = image_shape(check_shape(input_shape))
-        blocks = Dimension(tuple(range(1, min(4, most_blocks(image)) + 1)), 2)
-        default = min(2, len(blocks.domain))  # type: ignore[arg-type]
+        most = most_blocks(image_shape(check_shape(input_shape)))
+        blocks = Dimension(Range(1, min(4, most)), min(2, most), f"[1, {most}]")
         super().__init__(
-            {**DIMENSIONS, "n_blocks": replace(blocks, default=default)},
+            {"n_blocks": blocks, **DIMENSIONS},
             dimensions, input_shape, n_outputs, task, adapt_to, metrics, seed,
         )  # fmt: skip
 
@@ -76,11 +76,7 @@ class CNN(SearchSpace):
             filters=[first * 2**block for block in range(int(values["n_blocks"]))],
             kernel_size=int(values["kernel_size"]),
             pooling=str(values["pooling"]),
-            hidden_units=[int(values["n_units"])] * int(values["n_hidden"]),
-            activation=values["activation"],
-            normalization="batch" if values["normalization"] == "batch" else None,
-            dropout=values["dropout"],
-            l1=values.get("l1", 0.0),
-            l2=values.get("l2", 0.0),
+            hidden_units=[int(values.get("n_units", 0))] * int(values["n_hidden"]),
+            **layer_arguments(values),
             **arguments,
         )

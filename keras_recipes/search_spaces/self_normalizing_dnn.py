@@ -5,13 +5,14 @@ import keras
 
 from keras_recipes.guide import SELF_NORMALIZING_SETUP
 from keras_recipes.models import build_self_normalizing_dnn
+from keras_recipes.search_spaces.default_dnn import DIMENSIONS as DENSE
 from keras_recipes.search_spaces.dimensions import Dimension, Range
 from keras_recipes.search_spaces.space import SearchSpace
 
 DIMENSIONS = {
-    "n_hidden": Dimension(Range(1, 20, integer=True), 3),
-    "n_units": Dimension(Range(16, 512, integer=True, logarithmic=True), 100),
-    "alpha_dropout": Dimension(Range(0.0, 0.2), SELF_NORMALIZING_SETUP.dropout),
+    "n_hidden": Dimension(Range(1, 20), 3, "[1, inf)"),
+    "n_units": DENSE["n_units"],
+    "alpha_dropout": Dimension(Range(0.0, 0.2), SELF_NORMALIZING_SETUP.dropout, "[0, 1)"),
 }
 
 
@@ -34,7 +35,7 @@ class SelfNormalizingDNN(SearchSpace):
 
     Raises:
         TypeError: If a keyword is not a dimension, or an argument is of the wrong kind.
-        ValueError: If a value is not one of its dimension's.
+        ValueError: If a value is out of range, or never counts with the others.
 
     Example:
         >>> space = SelfNormalizingDNN(8, adapt_to=x_train, n_units=100)

@@ -1,35 +1,44 @@
 """The base of the search spaces: a hypermodel whose dimensions are a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import keras
 import keras_tuner
 
 from keras_recipes.checks import check_integer
+from keras_recipes.fit_callbacks import SCHEDULES
 from keras_recipes.guide import LEARNING_RATES
 from keras_recipes.optimizers.arguments import CLIPS
 from keras_recipes.optimizers.factory import OPTIMIZERS
-from keras_recipes.search_spaces.dimensions import Dimension, Range, declare, narrow
+from keras_recipes.search_spaces.declaration import declare
+from keras_recipes.search_spaces.dimensions import Dimension, Range
+from keras_recipes.search_spaces.narrowing import narrow, vary
 from keras_recipes.training import fit
 
 WITH_MOMENTUM = tuple(name for name, (_, momentum, _) in OPTIMIZERS.items() if momentum)
-SCHEDULES = ("1cycle", "performance", "exponential", "power", "constant")
+SEARCHED = ("1cycle", "performance", "exponential", "power", "constant")
+WITHOUT_CYCLE = tuple(name for name in SCHEDULES if name != "1cycle")
 
 # What all spaces have in common: the optimizer, and how it is used.
 TRAINING = {
     "optimizer": Dimension(tuple(LEARNING_RATES), "momentum"),
-    "schedule": Dimension(SCHEDULES, "1cycle"),
+    "schedule": Dimension(SEARCHED, "1cycle", allowed=SCHEDULES),
     # "auto" is for 1cycle what `find_learning_rate` suggests, and else the default of the optimizer.
     "rate": Dimension(("auto", "chosen"), "auto"),
     "learning_rate": Dimension(
-        Range(1e-4, 1.0, logarithmic=True), 0.01, only_with=("rate", ("chosen",))
+        Range(1e-4, 1.0, logarithmic=True), 0.01, "(0, inf)", only_with={"rate": ("chosen",)}
     ),
-    "momentum": Dimension(Range(0.8, 0.99), 0.9, only_with=("optimizer", WITH_MOMENTUM)),
+    "momentum": Dimension(
+        Range(0.8, 0.99), 0.9, "[0, 1)",
+        only_with={"optimizer": WITH_MOMENTUM, "schedule": WITHOUT_CYCLE},
+    ),
     "clip": Dimension(("none", *CLIPS), "none"),
-    "clip_threshold": Dimension(Range(0.1, 10.0, logarithmic=True), 1.0, only_with=("clip", CLIPS)),
-    "batch_size": Dimension((16, 32, 64, 128, 256), 32),
-}
+    "clip_threshold": Dimension(
+        Range(0.1, 10.0, logarithmic=True), 1.0, "(0, inf)", only_with={"clip": CLIPS}
+    ),
+    "batch_size": Dimension((16, 32, 64, 128, 256), 32, "[1, inf)"),
+}  # fmt: skip
 
 
 class SearchSpace(keras_tuner.HyperModel):
@@ -64,6 +73,17 @@ class SearchSpace(keras_tuner.HyperModel):
         self.metrics = metrics
         self.seed = seed if seed is None else check_integer("seed", seed, "[0, inf)")
         self.build(self.default_hyperparameters())  # what is wrong is told of here
+
+    def vary(self, names: Collection[str]) -> None:
+        """Has some dimensions searched alone; the others have their defaults.
+
+        Args:
+            names: Of those to search.
+
+        Raises:
+            ValueError: If a name is not that of a dimension, or one that never counts then.
+        """
+        self.dimensions = vary(self.dimensions, names)
 
     def declare_hyperparameters(self, hp: Any) -> None:
         """Has keras-tuner know every dimension, those that count in `fit` alone too.

@@ -1,67 +1,68 @@
-import keras_tuner
+import numpy as np
 import pytest
 
-from keras_recipes.search_spaces.dimensions import Dimension, Range, declare, narrow
+from keras_recipes.search_spaces.dimensions import Dimension, Range
 
-DIMENSIONS = {
-    "kind": Dimension(("plain", "fancy"), "plain"),
-    "depth": Dimension(Range(1, 10, integer=True), 3),
-    "rate": Dimension(Range(1e-4, 1.0, logarithmic=True), 0.01, only_with=("kind", ("fancy",))),
-    "bound": Dimension((0.0, 1.0, 2.0), 0.0),
-}
-
-
-def declared(dimensions, **values):
-    hp = keras_tuner.HyperParameters()
-    hp.values.update(values)
-    return declare(hp, dimensions), {each.name: each for each in hp.space}
-
-
-def test_defaults():
-    values, space = declared(DIMENSIONS)
-    assert values == {"kind": "plain", "depth": 3, "bound": 0.0}
-    assert list(space) == ["kind", "depth", "rate", "bound"]
-    assert space["rate"].sampling == "log"
-
-
-def test_a_condition_that_holds():
-    values, _ = declared(DIMENSIONS, kind="fancy")
-    assert values["rate"] == 0.01
-
-
-def test_fixed():
-    dimensions = narrow(DIMENSIONS, {"depth": 5, "kind": "fancy", "rate": 0.5})
-    values, space = declared(dimensions)
-    assert values == {"kind": "fancy", "depth": 5, "rate": 0.5, "bound": 0.0}
-    assert isinstance(space["depth"], keras_tuner.engine.hyperparameters.Fixed)
-
-
-def test_narrowed_to_bounds_and_to_values():
-    dimensions = narrow(DIMENSIONS, {"depth": (4, 6), "bound": [2.0, 1]})
-    values, space = declared(dimensions)
-    assert (values["depth"], values["bound"]) == (4, 2.0)  # the nearest, and the first
-    assert (space["depth"].min_value, space["depth"].max_value) == (4, 6)
-    assert space["bound"].values == [2.0, 1.0]
-
-
-def test_what_can_never_count_is_left_out():
-    assert "rate" not in narrow(DIMENSIONS, {"kind": "plain"})
+KIND = Dimension(("plain", "fancy"), "plain", allowed=("plain", "fancy", "odd"))
+DEPTH = Dimension(Range(1, 10), 3, "[1, inf)")
+WIDTH = Dimension(Range(16, 512, logarithmic=True), 100, "[1, inf)")
+BOUND = Dimension((0.0, 1.0, 2.0), 0.0, "[0, inf)")
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "message"),
+    ("dimension", "given", "domain", "default"),
     [
-        ({"deepth": 3}, TypeError, "`deepth` must be a dimension of this space"),
-        ({"depth": 11}, ValueError, r"`depth` must be in \[1, 10\]. Received: depth=11"),
-        ({"depth": 2.5}, TypeError, "must be an integer"),
-        ({"depth": (1, 2, 3)}, ValueError, r"a tuple \(low, high\)"),
-        ({"depth": (4, 4)}, ValueError, "must have low < high"),
-        ({"depth": []}, ValueError, "at least one value"),
-        ({"kind": "fency"}, ValueError, "Did you mean 'fancy'?"),
-        ({"bound": 3.0}, ValueError, "must be one of 0.0, 1.0, 2.0"),
-        ({"kind": "plain", "rate": 0.1}, ValueError, "it does where kind is 'fancy'"),
+        (DEPTH, 5, (5,), 5),
+        (DEPTH, 12, (12,), 12),  # outside of what is searched by default
+        (DEPTH, np.int64(5), (5,), 5),
+        (DEPTH, np.array([9, 10]), (9, 10), 9),
+        (DEPTH, np.array(4), (4,), 4),
+        (DEPTH, [4, 3, 4], (4, 3), 3),  # the book's is there
+        (DEPTH, (4, 16), Range(4, 16), 4),  # the nearest
+        (DEPTH, (np.int64(1), 2), Range(1, 2), 2),
+        (WIDTH, (8, 64), Range(8, 64, logarithmic=True), 64),
+        (BOUND, 5, (5.0,), 5.0),
+        (BOUND, [2.0, 1], (2.0, 1.0), 2.0),
+        (KIND, "odd", ("odd",), "odd"),
+        (KIND, np.array(["fancy", "odd"]), ("fancy", "odd"), "fancy"),
     ],
 )
-def test_errors(given, error, message):
+def test_fixed_and_narrowed(dimension, given, domain, default):
+    narrowed = dimension.narrowed("it", given)
+    assert (narrowed.domain, narrowed.default) == (domain, default)
+    assert type(narrowed.default) is type(dimension.default)
+    assert narrowed.fixed is (isinstance(domain, tuple) and len(domain) == 1)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "given", "error", "message"),
+    [
+        (DEPTH, 0, ValueError, r"`it` must be in \[1, inf\). Received: it=0. Pass a value, a list"),
+        (DEPTH, 2.5, TypeError, "must be an integer"),
+        (DEPTH, "a", TypeError, "must be an integer"),
+        (DEPTH, None, TypeError, "must be an integer"),
+        (DEPTH, True, TypeError, "must be an integer"),
+        (DEPTH, ("a", 3), TypeError, "must be an integer .* Received: it='a'"),
+        (DEPTH, (1, 2, 3), ValueError, r"a tuple \(low, high\)"),
+        (DEPTH, (4, 4), ValueError, "must have low < high"),
+        (DEPTH, (0, 4), ValueError, "Received: it=0"),
+        (DEPTH, [], ValueError, "at least one value"),
+        (DEPTH, np.array([]), ValueError, "at least one value"),
+        (DEPTH, np.array([[3, 4]]), TypeError, "must be an integer"),
+        (DEPTH, range(3), TypeError, "Pass a value, a list of values"),
+        (BOUND, -1.0, ValueError, "must be in"),
+        (BOUND, float("nan"), ValueError, "must be in"),
+        (BOUND, (1.0, 2.0), ValueError, r"it has no range. .* To choose among these pass \[1.0, 2"),
+        (KIND, ("plain", "fancy"), ValueError, r"To choose among these pass \['plain', 'fancy'\]"),
+        (KIND, "fency", ValueError, "Did you mean 'fancy'?"),
+        (KIND, 3, TypeError, "must be one of 'plain', 'fancy', 'odd'"),
+    ],
+)
+def test_errors(dimension, given, error, message):
     with pytest.raises(error, match=message):
-        narrow(DIMENSIONS, given)
+        dimension.narrowed("it", given)
+
+
+def test_names_are_those_of_the_domain_by_default():
+    with pytest.raises(ValueError, match="must be one of 'plain', 'fancy'"):
+        Dimension(("plain", "fancy"), "plain").narrowed("it", "odd")

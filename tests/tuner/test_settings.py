@@ -25,8 +25,8 @@ def test_what_is_not_varied_has_its_default():
         if name not in ("n_units", "optimizer"):
             assert each.domain == (everything.dimensions[name].default,)
     # Those of the others that could never count are gone.
-    assert {"l1", "l2", "clip_threshold", "learning_rate"}.isdisjoint(made.dimensions)
-    assert made.dimensions["momentum"].only_with == everything.dimensions["momentum"].only_with
+    gone = {"l1", "l2", "clip_threshold", "learning_rate", "momentum", "batch_norm_position"}
+    assert gone.isdisjoint(made.dimensions)
     assert (
         made.default_hyperparameters().values.items()
         <= everything.default_hyperparameters().values.items()
@@ -34,14 +34,20 @@ def test_what_is_not_varied_has_its_default():
 
 
 @pytest.mark.parametrize("kind", ["default", "selu"])
-def test_what_depends_on_another_is_varied_with_it(kind):
-    made = space(["clip", "clip_threshold"], kind)
+@pytest.mark.parametrize("vary", [["clip", "clip_threshold"], ["schedule", "momentum"]])
+def test_what_depends_on_others_is_varied_with_them(kind, vary):
+    made = space(vary, kind)
     everything = space(None, kind)
-    for name in ("clip", "clip_threshold"):
-        assert made.dimensions[name] == everything.dimensions[name]
+    for name in vary:
+        assert made.dimensions[name].domain == everything.dimensions[name].domain
+    # What counts with a value that is varied keeps its default, and does not change the first trial.
+    assert (
+        made.default_hyperparameters().values.items()
+        <= everything.default_hyperparameters().values.items()
+    )
 
 
-@pytest.mark.parametrize("vary", [["width"], ["clip_threshold"], ["n_units", "l1"]])
+@pytest.mark.parametrize("vary", [["width"], ["clip_threshold"], ["n_units", "l1"], ["momentum"]])
 def test_what_never_counts_is_an_error(vary):
     with pytest.raises(ValueError, match=f"{vary[-1]}. Choose among n_hidden, n_units"):
         space(vary)
