@@ -205,7 +205,7 @@ class Bar:
             console=Console(file=console.file),
             redirect_stdout=False,
         )
-        self._task = self._progress.add_task("starting", total=oracle.max_trials)
+        self._task = self._progress.add_task("starting", total=int(oracle.max_trials))
 
     def __enter__(self) -> "Bar":
         self._progress.start()
