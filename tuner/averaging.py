@@ -1,6 +1,40 @@
-"""The mean of several models as one."""
+"""The mean of several models as one, and which models it is of."""
+
+from collections.abc import Iterable
 
 import keras
+from keras_tuner.engine.trial import Trial
+
+import keras_recipes as kr
+from keras_recipes.datasets import Dataset
+from tuner.results import hyperparameters_of
+
+
+def best_trials(trials: Iterable[Trial], count: int) -> list[Trial]:
+    """Returns the best trials that were completed, the best first, and of each set-up one.
+
+    A trial that Hyperband goes on with and the one that it becomes are one network.
+
+    Args:
+        trials: keras-tuner's.
+        count: How many; fewer if there are no more.
+    """
+    completed = [trial for trial in trials if trial.status == "COMPLETED"]
+    of_set_ups: dict[str, Trial] = {}
+    for trial in sorted(completed, key=lambda each: each.score):
+        of_set_ups.setdefault(set_up(trial), trial)
+    return list(of_set_ups.values())[:count]
+
+
+def set_up(trial: Trial) -> str:
+    """Returns what is the same text for the same hyperparameters."""
+    return repr(sorted(hyperparameters_of(trial).items()))
+
+
+def validation_loss(model: keras.Model, data: Dataset) -> float:
+    """Returns the loss on the validation rows, without the penalties on weights, as of a trial."""
+    loss = kr.evaluate(model, data.x_val, data.y_val)["loss"]
+    return loss - sum(float(penalty) for penalty in model.losses)
 
 
 def mean_of(models: list[keras.Model]) -> keras.Model:

@@ -1,67 +1,86 @@
-"""What a search found: the best trials, a CSV of all, a Markdown report with its plots."""
+"""What a search found, as its run directory has it: all trials, how it was run, what was tested."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from keras_tuner.engine.trial import Trial
 from rich import box
 from rich.table import Table
 
-from keras_recipes.checkpoints import write_atomically
-from keras_recipes.extras import import_extra
+from tuner.oracles import read_json, write_json
+from tuner.reasons import reason_of
+from tuner.study import OBJECTIVE, PROJECT
 
-SCORE = "val_loss"
+FINDINGS = "results.json"  # beside the trials: what was tested, how, and what was remarked
+OF_HYPERBAND = "tuner/"  # begins what it keeps among the hyperparameters for itself
 ENOUGH = 10  # completed trials from which on importances say something
-SHOWN = 8  # hyperparameters in the plot of importances
 
 
 @dataclass(frozen=True)
 class Results:
-    """The trials of a search, a row each: `trial`, `status`, `val_...`, `reason`, hyperparameters.
+    """The trials of a search, a row each, in the order in which they began.
 
     Args:
-        table: The rows, in the order of the trials.
+        table: `trial`, `status`, `val_...`, `epochs`, with Hyperband `continues`, the trial that it
+            went on with, the hyperparameters, and the `reason` of a failure.
         hyperparameters: The names of the hyperparameters that vary.
-        notes: Lines of the report: what was tested, and beside what.
+        flags: What the search was started with.
+        findings: What `keep` kept.
     """
 
     table: pd.DataFrame
     hyperparameters: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    flags: dict[str, Any] = field(default_factory=dict)
+    findings: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, trials: Sequence[Any], notes: Sequence[str] = ()) -> "Results":
-        """Returns those of keras-tuner's trials."""
-        rows = [_row(trial) for trial in sorted(trials, key=lambda each: each.trial_id)]
-        table = pd.DataFrame(rows)
-        names = {name for trial in trials for name in trial.hyperparameters.values}
+    def read(cls, run_dir: Path) -> "Results":
+        """Returns those of a run directory, of a search that still runs too."""
+        project = run_dir / PROJECT
+        began = (read_json(project / "oracle.json") or {}).get("start_order", [])
+        directories = [project / f"trial_{name}" for name in began]
+        states = [(each, read_json(each / "trial.json")) for each in directories]
+        table, names = _table([_row(Trial.from_state(state), at) for at, state in states if state])
         varied = sorted(name for name in names if table[name].nunique(dropna=False) > 1)
-        return cls(table, tuple(varied), tuple(notes))
+        flags, findings = (read_json(run_dir / name) or {} for name in ("run.json", FINDINGS))
+        return cls(table, tuple(varied), flags, findings)
 
     @property
     def completed(self) -> pd.DataFrame:
         """The rows of the trials that ended with a score."""
         return self.table[self.table["status"] == "COMPLETED"]
 
-    def best(self, count: int) -> pd.DataFrame:
-        """Returns the rows of the best trials, the best first."""
-        return self.completed.sort_values(SCORE, kind="stable").head(count)
+    @property
+    def failed(self) -> pd.DataFrame:
+        """The rows of the trials that ended without one."""
+        return self.table[self.table["status"] == "FAILED"]
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of the columns that judge a trial."""
+        return [name for name in self.table if name.startswith("val_")]
+
+    def best(self, count: int = 5) -> pd.DataFrame:
+        """Returns the best trials, the best first, as text: metrics, epochs, hyperparameters."""
+        rows = self.completed.sort_values(OBJECTIVE, kind="stable").head(count)
+        columns = ["trial", *self.metrics, *(["epochs"] if rows["epochs"].notna().any() else [])]
+        shown = rows[columns].map(_text)
+        return shown.assign(hyperparameters=[self._values(row) for _, row in rows.iterrows()])
 
     def rich_table(self, count: int = 5) -> Table:
         """Returns the best trials for the terminal."""
-        table = Table(title=f"The best {min(count, len(self.completed))}", box=box.ROUNDED)
-        table.add_column("trial")
-        metrics = self._metrics()
-        for name in metrics:
-            table.add_column(name, justify="right")
-        table.add_column("hyperparameters that were searched")
-        for _, row in self.best(count).iterrows():
-            table.add_row(
-                row["trial"], *(f"{row[name]:.5g}" for name in metrics), self._values(row)
+        rows = self.best(count)
+        table = Table(title=f"The best {len(rows)}", box=box.ROUNDED)
+        for name in rows:
+            table.add_column(
+                name, justify="left" if name in ("trial", "hyperparameters") else "right"
             )
+        for row in rows.to_numpy():
+            table.add_row(*row)
         return table
 
     def importances(self) -> dict[str, float]:
@@ -76,38 +95,12 @@ class Results:
         if len(rows) < ENOUGH or not self.hyperparameters:
             return {}
         x = np.column_stack([_codes(rows[name]) for name in self.hyperparameters])
-        y = rows[SCORE].rank().to_numpy()  # a trial that diverged is one bad trial, and no more
+        y = rows[OBJECTIVE].rank().to_numpy()  # a trial that diverged is one bad trial, and no more
         forest = RandomForestRegressor(200, random_state=0).fit(x, y)
         found = permutation_importance(forest, x, y, n_repeats=20, random_state=0).importances_mean
         shares = np.maximum(found, 0) / max(np.maximum(found, 0).sum(), 1e-12)
         pairs = zip(self.hyperparameters, map(float, shares), strict=True)
         return dict(sorted(pairs, key=lambda pair: -pair[1]))
-
-    def write(self, run_dir: Path) -> Path:
-        """Writes `results.csv`, `report.md` and, with the extra `plot`, its figures.
-
-        Returns:
-            The path of the report.
-        """
-        write_atomically(run_dir / "results.csv", self.table.to_csv(index=False).encode())
-        parts = ["# Search", *self.notes, _markdown(self._best_for_markdown())]
-        parts += [f"![{name}]({name}.png)" for name in self._draw(run_dir)]
-        failed = self.table[self.table["status"] == "FAILED"]
-        if len(failed):
-            parts += ["## Trials that failed", _markdown(failed[["trial", "reason"]])]
-        path = run_dir / "report.md"
-        write_atomically(path, ("\n\n".join(parts) + "\n").encode())
-        return path
-
-    def _best_for_markdown(self) -> pd.DataFrame:
-        best = self.best(5)
-        shown = best[["trial", *self._metrics()]].map(
-            lambda cell: f"{cell:.5g}" if isinstance(cell, float) else cell
-        )
-        return shown.assign(hyperparameters=[self._values(row) for _, row in best.iterrows()])
-
-    def _metrics(self) -> list[str]:
-        return [name for name in self.table if name.startswith("val_")]
 
     def _values(self, row: pd.Series) -> str:
         pairs = [(name, row[name]) for name in self.hyperparameters if pd.notna(row[name])]
@@ -116,49 +109,62 @@ class Results:
             for name, value in pairs
         )
 
-    def _draw(self, run_dir: Path) -> list[str]:
-        try:
-            pyplot = import_extra("matplotlib.pyplot", "plot")
-        except ImportError:
-            return []
-        pyplot.switch_backend("agg")
-        drawn = []
-        if len(self.completed):
-            _, ax = pyplot.subplots(figsize=(7, 4), layout="constrained")
-            draw_scores(ax, self.completed)
-            drawn.append("scores")
-            ax.figure.savefig(run_dir / "scores.png", dpi=80)
-        if shares := self.importances():
-            _, ax = pyplot.subplots(figsize=(7, 4), layout="constrained")
-            top = dict(list(shares.items())[:SHOWN])
-            ax.barh(list(top)[::-1], list(top.values())[::-1])
-            ax.set(xlabel="share of importance", title="What the score depends on")
-            drawn.append("importances")
-            ax.figure.savefig(run_dir / "importances.png", dpi=80)
-        pyplot.close("all")
-        return drawn
+
+def keep(run_dir: Path, **findings: Any) -> None:
+    """Keeps what was found out beside the trials; what was kept under other names stays.
+
+    Args:
+        run_dir: Of the search.
+        **findings: As JSON; a dictionary is added to the one before.
+    """
+    kept = read_json(run_dir / FINDINGS) or {}
+    for name, value in findings.items():
+        kept[name] = {**kept.get(name, {}), **value} if isinstance(value, dict) else value
+    write_json(run_dir / FINDINGS, kept)
 
 
-def draw_scores(ax: Any, rows: pd.DataFrame) -> None:
-    """Draws the score of each trial, and the best one so far."""
-    numbers = np.arange(1, len(rows) + 1)
-    ax.plot(numbers, rows[SCORE], "o", color="C0", alpha=0.5, label="a trial")
-    ax.plot(numbers, np.minimum.accumulate(rows[SCORE]), color="C1", label="the best so far")
-    ax.set(xlabel="trials", ylabel=SCORE, title="Search", yscale="log")
-    ax.grid(alpha=0.3)
-    ax.legend()
+def hyperparameters_of(trial: Trial) -> dict[str, Any]:
+    """Returns the hyperparameters of a trial, without what Hyperband keeps among them."""
+    values = trial.hyperparameters.values
+    return {name: each for name, each in values.items() if not name.startswith(OF_HYPERBAND)}
 
 
-def _row(trial: Any) -> dict[str, Any]:
+def _row(trial: Trial, directory: Path) -> dict[str, dict[str, Any]]:
+    values = trial.hyperparameters.values
+    curves = (read_json(directory / "history.json") or {}).get("history", {})
+    told: dict[str, Any] = {}
+    if curves:
+        told["epochs"] = values.get("tuner/initial_epoch", 0) + len(curves["loss"])
+    if values.get("tuner/trial_id"):
+        told["continues"] = values["tuner/trial_id"]
     metrics = {name: trial.metrics.get_best_value(name) for name in trial.metrics.metrics}
-    lines = (trial.message or "").strip().splitlines()
     return {
-        "trial": trial.trial_id,
-        "status": trial.status,
-        **metrics,
-        **trial.hyperparameters.values,
-        "reason": lines[-1] if lines else "",
+        "trial": {"trial": trial.trial_id, "status": trial.status},
+        "metrics": metrics,
+        "training": told,
+        "hyperparameters": hyperparameters_of(trial),
+        "failure": {"reason": reason_of(trial.message)},
     }
+
+
+def _table(rows: Sequence[dict[str, dict[str, Any]]]) -> tuple[pd.DataFrame, list[str]]:
+    """Returns a table with the columns of each kind together, and the names of hyperparameters."""
+    names = {
+        "trial": ["trial", "status"], "metrics": [OBJECTIVE], "training": ["epochs"],
+        "hyperparameters": [], "failure": ["reason"],
+    }  # fmt: skip
+    columns = [
+        name
+        for kind, first in names.items()
+        for name in dict.fromkeys([*first, *(each for row in rows for each in row[kind])])
+    ]
+    cells = [{name: value for part in row.values() for name, value in part.items()} for row in rows]
+    table = pd.DataFrame(cells, columns=columns).astype({"epochs": "Int64"})
+    return table, list(dict.fromkeys(name for row in rows for name in row["hyperparameters"]))
+
+
+def _text(cell: Any) -> str:
+    return f"{cell:.5g}" if isinstance(cell, float) else str(cell)
 
 
 def _codes(column: pd.Series) -> np.ndarray:
@@ -166,8 +172,3 @@ def _codes(column: pd.Series) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column):
         return column.fillna(-1).to_numpy(float)
     return pd.Categorical(column).codes.astype(float)
-
-
-def _markdown(rows: pd.DataFrame) -> str:
-    lines = [list(rows), ["---"] * len(rows.columns), *rows.to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)

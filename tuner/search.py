@@ -17,17 +17,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from keras_recipes.datasets import Dataset
 from keras_recipes.run_directory import RunDirectory
+from keras_recipes.datasets import Dataset
 from keras_recipes.search_spaces.space import SearchSpace
-from recipes.command import Parser, add_data_flags, command_line, count, new_run_directory, run
-from recipes.train import score
-from tuner.averaging import mean_of
-from tuner.baselines import baseline_scores
+from recipes.command import Parser, add_data_flags, count, new_run_directory, run
 from tuner.chief import lead
+from tuner.conclusion import conclude
 from tuner.nursery import Nursery
 from tuner.oracles import ALGORITHMS, TRIALS, Dependable
-from tuner.results import Results
 from tuner.settings import SPACES, Settings
 from tuner.study import OBJECTIVE, Study, check_folds
 from tuner.worker import address
@@ -172,7 +169,7 @@ def search(
             _lead(study, arguments, nursery, bar.update)
     if oracle.stopped_by:
         console.print(f"Stopped: {oracle.stopped_by}.")
-    _conclude(console, study, data, arguments)
+    conclude(console, study, data, arguments)
 
 
 def _lead(
@@ -224,43 +221,6 @@ class Bar:
             completed=len(self._oracle.end_order),
             description=f"{best}  {failed} failed" if failed else best,
         )
-
-
-def _conclude(console: Console, study: Study, data: Dataset, arguments: argparse.Namespace) -> None:
-    results = Results.of(list(study.oracle.trials.values()))
-    if not len(results.completed):
-        results.write(study.run_dir)
-        reasons = ", ".join(sorted(set(results.table["reason"]))) if len(results.table) else "none"
-        raise ValueError(
-            f"At least one trial must be completed. Received: {len(results.table)} trials, which "
-            f"failed with: {reasons}. See {study.run_dir / 'results.csv'}."
-        )
-    console.print(results.rich_table())
-    anew = arguments.retrain or arguments.folds > 1  # a model of one fold has not seen the others
-    trials = study.oracle.get_best_trials(arguments.average)
-    models = [
-        study.train_anew(trial, data, arguments.epochs) if anew else study.load_model(trial)
-        for trial in trials
-    ]
-    names = [f"trial {trial.trial_id}" for trial in trials]
-    if len(models) > 1:
-        models.append(mean_of(models))
-        names.append(f"the mean of these {len(trials)}")
-    models[-1].save(study.run_dir / "model.keras")
-    data.pipeline(models[-1]).save(study.run_dir / "pipeline.keras")
-    metric = "RMSE" if data.task == "regression" else "accuracy"
-    lines = [
-        f"Test {metric} of {name}: {score(model, data, data.x_test, data.y_test)}"
-        for name, model in zip(names, models, strict=True)
-    ]
-    if arguments.baseline:
-        lines += [f"Test {metric} of {name}: {found}" for name, found in baseline_scores(data)]
-    for line in lines:
-        console.print(line, markup=False)
-    report = Results(results.table, results.hyperparameters, tuple(lines)).write(study.run_dir)
-    console.print(f"Report: {report}", soft_wrap=True, markup=False)
-    look = command_line("tensorboard.main", "--logdir", study.run_dir / "logs")
-    console.print(f"Look at it: {look}", soft_wrap=True, markup=False)
 
 
 if __name__ == "__main__":

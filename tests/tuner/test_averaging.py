@@ -1,11 +1,13 @@
 """The mean of models as one model."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
 
 import keras_recipes as kr
-from tuner.averaging import mean_of
+from tuner.averaging import mean_of, validation_loss
 
 X = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
 
@@ -34,3 +36,14 @@ def test_it_is_judged_as_its_parts_are():
     model = mean_of(models)
     guessed = np.mean([each.predict(X, verbose=0) for each in models], axis=0).argmax(-1)
     assert kr.evaluate(model, X, y)["accuracy"] == pytest.approx(np.mean(guessed == y))
+
+
+def test_the_penalties_of_its_parts_are_not_in_its_validation_loss():
+    models = [kr.build_default_dnn(4, 3, "multiclass", l2=0.1, seed=seed) for seed in (1, 2)]
+    y = np.arange(50) % 3
+    mean = mean_of(models)
+    guessed = np.mean([each.predict(X, verbose=0) for each in models], axis=0)
+    expected = -np.mean(np.log(guessed[np.arange(50), y]))
+    data = types.SimpleNamespace(x_val=X, y_val=y)
+    assert validation_loss(mean, data) == pytest.approx(expected, rel=1e-4)
+    assert kr.evaluate(mean, X, y)["loss"] > 2 * expected
