@@ -11,9 +11,10 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from keras_tuner.src import config
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -157,7 +158,7 @@ def search(
     console.print(f"{data.name}: {data.task}, inputs {data.input_shape}", markup=False)
     console.print(f"run directory: {run_dir}", soft_wrap=True, markup=False)
     oracle = settings.make_oracle(arguments.max_trials, arguments.max_failures)
-    with Bar(console, oracle) as bar, contextlib.redirect_stdout(io.StringIO()):
+    with Bar(console, oracle) as bar, _silent():
         study = Study(oracle, space, run_dir, tell=bar.update, **settings.of_study())
         if arguments.max_minutes is not None:
             oracle.deadline = time.monotonic() + 60 * arguments.max_minutes
@@ -180,6 +181,17 @@ def _lead(
     study.save()
     study.oracle.save()
     lead(study.oracle, nursery, arguments.chief or ADDRESS, workers, study.run_dir, threads, look)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keeps from the terminal what keras-tuner prints, tracebacks of trials too: they are recorded."""
+    before, config.DEBUG = config.DEBUG, False
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        config.DEBUG = before
 
 
 class Bar:

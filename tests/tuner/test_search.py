@@ -15,7 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from keras_recipes.search_spaces import DefaultDNN
 from tuner.oracles import read_json
+from tuner.search import main
+from tuner.settings import SPACES
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 300  # that a search may take on a busy machine
@@ -126,6 +129,27 @@ def test_a_search_ends_with_a_table_a_tested_model_and_a_report(command, tmp_pat
     pd.testing.assert_series_equal(after["val_loss"][:TRIALS], table["val_loss"])
     assert len(after) == TRIALS + 1
     assert "HistGradientBoosting" in (run / "report.md").read_text()
+
+
+def test_a_trial_that_fails_is_recorded_and_leaves_the_terminal_as_it_is(
+    command, tmp_path, monkeypatch, capfd
+):
+    class Fails(DefaultDNN):
+        def fit(self, hp, *arguments, **keywords):
+            if hp.values["momentum"] != 0.9:
+                raise MemoryError("no room")
+            return super().fit(hp, *arguments, **keywords)
+
+    monkeypatch.setitem(SPACES, "default", Fails)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [*command[2:], "--vary", "momentum"])
+    main()
+    table = pd.read_csv(tmp_path / "run" / "results.csv")
+    assert list(table["status"]) == ["COMPLETED"] + ["FAILED"] * (TRIALS - 1)
+    assert set(table["reason"][1:]) == {"MemoryError: no room"}
+    printed = capfd.readouterr()
+    assert "Traceback" not in printed.out + printed.err
+    assert "3 failed" in printed.out
 
 
 def test_a_search_that_was_killed_goes_on(command, tmp_path, pytestconfig):
