@@ -18,8 +18,8 @@ from keras_tuner.src import config
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from keras_recipes.run_directory import RunDirectory
 from keras_recipes.datasets import Dataset
+from keras_recipes.run_directory import RunDirectory
 from keras_recipes.search_spaces.space import SearchSpace
 from recipes.command import Parser, add_data_flags, count, new_run_directory, run
 from tuner.chief import lead
