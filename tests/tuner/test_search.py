@@ -136,13 +136,13 @@ def test_a_trial_that_fails_is_recorded_and_leaves_the_terminal_as_it_is(
 ):
     class Fails(DefaultDNN):
         def fit(self, hp, *arguments, **keywords):
-            if hp.values["momentum"] != 0.9:
+            if hp.values["dropout"] != 0:
                 raise MemoryError("no room")
             return super().fit(hp, *arguments, **keywords)
 
     monkeypatch.setitem(SPACES, "default", Fails)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [*command[2:], "--vary", "momentum"])
+    monkeypatch.setattr(sys, "argv", [*command[2:], "--vary", "dropout"])
     main()
     table = pd.read_csv(tmp_path / "run" / "results.csv")
     assert list(table["status"]) == ["COMPLETED"] + ["FAILED"] * (TRIALS - 1)
@@ -274,7 +274,7 @@ def free_port():
         (["--max-minutes", "0"], "`--max-minutes` must be in (0, inf)"),
         (["--max-minutes", "nan"], "`--max-minutes` must be in (0, inf)"),
         (["--folds", "1000"], "`--folds` must be at most the number of rows, 96"),
-        (["--vary", "nothing"], "`--vary` must name dimensions"),
+        (["--vary", "nothing"], "must name dimensions of the space"),
         (["--chief", "localhost"], "must be HOST:PORT"),
         (["--worker", "--chief", "nonsense"], "must be HOST:PORT"),
         (["--workers", "0"], "`--workers` must be 1 or more"),
