@@ -190,8 +190,8 @@ def test_what_the_user_can_mend_is_one_line_and_status_2(
 
 
 def test_every_recipe_with_a_report_is_tried():
-    assert len(REPORTS) == 14
-    assert {"gradient_descent", "initialization", "book_exercise", "max_norm"} <= set(REPORTS)
+    assert len(REPORTS) == 15
+    assert {"gradient_descent", "initialization", "book_exercise", "sparse_models"} <= set(REPORTS)
 
 
 def test_mc_dropout_lists_and_draws_what_is_least_certain(tmp_path):
