@@ -35,6 +35,16 @@ def test_a_recipe_has_a_page_that_it_wrote(name):
     assert f"]({name}.md)" in (DOCS / "index.md").read_text()
 
 
+@pytest.mark.parametrize("name", sorted(REPORTING))
+def test_the_captions_of_a_page_are_those_of_its_command(name):
+    text = (DOCS / f"{name}.md").read_text()
+    command = text.partition("`python -m ")[2].partition("`")[0]
+    for flag, told in (("epochs", r"(\d+) epochs"), ("batch-size", r"at batch (\d+)")):
+        captions = re.findall(rf"^\*\*.*?{told}.*\*\*$", text, re.MULTILINE)
+        if captions and (given := re.search(rf"--{flag} (\d+)", command)):
+            assert set(captions) == {given[1]}, f"The tables are not of: {command}"
+
+
 @pytest.mark.parametrize(("page", "link"), LINKS, ids=lambda part: getattr(part, "name", part))
 def test_links_lead_to_what_is_there(page, link):
     assert (page.parent / link).exists()
