@@ -1,6 +1,7 @@
 """The data of a training: arrays are checked and made ready, datasets pass."""
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,6 +183,17 @@ def _steps(y: Any, batch_size: int) -> int:
 def is_dataset(data: Any) -> bool:
     """Whether `data` makes its own batches: a `tf.data.Dataset` or a `PyDataset`."""
     return isinstance(data, keras.utils.PyDataset) or hasattr(data, "element_spec")
+
+
+def check_no_dataset(x: Any, hint: str) -> None:
+    """Raises TypeError where inputs that must be arrays make batches, or rows one by one.
+
+    Args:
+        x: The inputs.
+        hint: How to mend it.
+    """
+    if is_dataset(x) or isinstance(x, Iterator):
+        raise TypeError(f"`x` must be arrays. Received: {type(x).__name__}. {hint}")
 
 
 def as_inputs(model: keras.Model, x: Any, name: str = "") -> Any:

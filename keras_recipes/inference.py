@@ -7,9 +7,17 @@ import keras
 import numpy as np
 from keras import tree
 
-from keras_recipes.arrays import VALIDATION_BATCH_SIZE, Examples, as_inputs, is_dataset, prepare
+from keras_recipes.arrays import (
+    VALIDATION_BATCH_SIZE,
+    Examples,
+    as_inputs,
+    check_no_dataset,
+    prepare,
+)
 from keras_recipes.checks import check_compiled, check_instance, check_integer
 from keras_recipes.model_state import build_from
+
+NO_DATASET = "Pass a dataset to the model's own evaluate or predict."
 
 __all__ = ["evaluate", "predict"]
 
@@ -43,7 +51,8 @@ def evaluate(
     """
     check_compiled(model)
     check_integer("batch_size", batch_size, "[1, inf)")
-    examples, _ = prepare(model, _not_a_dataset(x), y, sample_weight, None, 0.0, batch_size)
+    check_no_dataset(x, NO_DATASET)
+    examples, _ = prepare(model, x, y, sample_weight, None, 0.0, batch_size)
     if keras.config.backend() == "tensorflow":
         logs = _run_test_function(model, examples)
     else:
@@ -81,7 +90,8 @@ def predict(model: keras.Model, x: Any, *, batch_size: int = VALIDATION_BATCH_SI
     """
     check_instance("model", model, keras.Model, "a keras.Model")
     check_integer("batch_size", batch_size, "[1, inf)")
-    x = as_inputs(model, _not_a_dataset(x))
+    check_no_dataset(x, NO_DATASET)
+    x = as_inputs(model, x)
     count = len(tree.flatten(x)[0])
     if not count:
         raise ValueError("`x` must have at least 1 example. Received: none. Pass some.")
@@ -99,15 +109,6 @@ def _run_test_function(model: keras.Model, examples: Examples) -> dict[str, Any]
     for batch in _batches(parts, examples.count, examples.batch_size):
         logs = model.test_function(iter([batch]))
     return logs
-
-
-def _not_a_dataset(x: Any) -> Any:
-    if is_dataset(x):
-        raise TypeError(
-            f"`x` must be arrays. Received: {type(x).__name__}. Pass a dataset to the model's own "
-            "evaluate or predict."
-        )
-    return x
 
 
 def _batches(data: Any, count: int, size: int) -> Iterator[Any]:

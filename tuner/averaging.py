@@ -8,6 +8,7 @@ from keras_tuner.engine.trial import Trial
 import keras_recipes as kr
 from keras_recipes.datasets import Dataset
 from tuner.results import hyperparameters_of
+from tuner.study import penalty_of
 
 
 def best_trials(trials: Iterable[Trial], count: int) -> list[Trial]:
@@ -33,8 +34,7 @@ def set_up(trial: Trial) -> str:
 
 def validation_loss(model: keras.Model, data: Dataset) -> float:
     """Returns the loss on the validation rows, without the penalties on weights, as of a trial."""
-    loss = kr.evaluate(model, data.x_val, data.y_val)["loss"]
-    return loss - sum(float(penalty) for penalty in model.losses)
+    return kr.evaluate(model, data.x_val, data.y_val)["loss"] - penalty_of(model)
 
 
 def mean_of(models: list[keras.Model]) -> keras.Model:

@@ -23,7 +23,7 @@ class LocalWorkers:
 
     Args:
         oracle: What they get their trials from.
-        nursery: What starts them; None for no workers.
+        nursery: What starts them.
         count: How many.
         flags: Of each, but for its name.
         run_dir: Where what they print is kept.
@@ -32,7 +32,7 @@ class LocalWorkers:
     def __init__(
         self,
         oracle: Dependable,
-        nursery: Nursery | None,
+        nursery: Nursery,
         count: int,
         flags: list[str],
         run_dir: Path,
@@ -52,7 +52,7 @@ class LocalWorkers:
         """
         if self._oracle.ongoing_trials:
             del self._deaths[""]
-        for name, status in self._nursery.ended() if self._nursery else ():
+        for name, status in self._nursery.ended():
             if status != 0:  # else it made room for a fresh one
                 trial = self._oracle.ongoing_trials.get(name)
                 told = trial.trial_id if trial else ""
@@ -74,8 +74,7 @@ class LocalWorkers:
         )
 
     def _start(self, name: str) -> None:
-        if self._nursery:
-            self._nursery.start(name, [*self._flags, "--name", name], self._log(name))
+        self._nursery.start(name, [*self._flags, "--name", name], self._log(name))
 
     def _log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
@@ -146,9 +145,10 @@ def lead(
             "--chief", f"{local}:{port}", "--run-dir", str(run_dir), "--threads", str(threads),
             "--of-this-machine",
         ]  # fmt: skip
-        workers = LocalWorkers(oracle, nursery, count, flags, run_dir)
+        workers = LocalWorkers(oracle, nursery, count, flags, run_dir) if nursery else None
         while not servicer.stop_triggered:
-            workers.check()
+            if workers:
+                workers.check()
             oracle.expire()
             look()
             time.sleep(POLL)

@@ -143,13 +143,14 @@ class Dependable(keras_tuner.Oracle):
     def reload(self) -> None:
         """Reads the search back, and puts right what a kill or a damaged file left behind."""
         file = Path(self._get_oracle_fname())
-        state = read_json(file) or read_json(file.with_suffix(COPY))
+        state = read_json(file)
+        if state is None and (state := read_json(file.with_suffix(COPY))):
+            write_json(file, state)  # which keras-tuner reads once more
         if state is None:
             raise ValueError(
                 f"The state of the search must be JSON. Received: {file}, which is not, nor is its "
                 "copy. Choose another --run-dir."
             )
-        write_json(file, state)
         space = keras_tuner.HyperParameters.from_config(state["hyperparameters"])
         for name, values in state["values"].items():
             path = Path(self._get_trial_dir(name)) / "trial.json"

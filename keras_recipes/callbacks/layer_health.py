@@ -22,8 +22,8 @@ class LayerHealth(StepRecords):
 
     The statistics are those of `diagnose`, of the training's own batch, gradients and update, and
     are computed in the compiled step, so that they hold under `steps_per_execution` and XLA. The
-    steps between cost nothing. In a small batch more units look dead than are. TensorFlow only, on
-    one device.
+    steps between are only asked whether it is time. In a small batch more units look dead than are.
+    TensorFlow only, on one device.
 
     After the training, or in another callback, `diagnosis` has the last look, `steps` and
     `statistics` have all of them. TensorBoard shows them as `health/LAYER/STATISTIC` by step.

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_recipes.arrays import as_inputs, is_dataset
+from keras_recipes.arrays import as_inputs, check_no_dataset
 from keras_recipes.checks import check_instance, check_integer
 from keras_recipes.uncertainty.links import KINDS, Link, links_of
 from keras_recipes.uncertainty.moments import start, summary, update
@@ -100,7 +100,7 @@ def mc_predict(
     if seed is not None:
         check_integer("seed", seed, "[0, inf)", "For other draws each time pass None.")
     _check_model(model)
-    _check_arrays(x)
+    check_no_dataset(x, "Pass its inputs as one array, or a batch at a time.")
     x = as_inputs(model, x)
     if not _count(x):
         raise ValueError("`x` must have at least 1 example. Received: none. Pass some.")
@@ -262,14 +262,6 @@ def _join(*parts: Any) -> Any:
 
 def _structure(model: keras.Model) -> Any:
     return getattr(model, "_outputs_struct", 0)  # of one output, where it is not known
-
-
-def _check_arrays(x: Any) -> None:
-    if is_dataset(x) or isinstance(x, Iterator):
-        raise TypeError(
-            f"`x` must be arrays. Received: {type(x).__name__}. Pass its inputs as one array, or a "
-            "batch at a time."
-        )
 
 
 def _check_model(model: keras.Model) -> None:
