@@ -52,6 +52,9 @@ class StepLog(StepRecords):
         self._open()
         self._batch: tuple[Any, Any, Any, Any] | None = None
         self._grads: Any = None
+        metrics = self.model._compile_metrics
+        if metrics is None or metrics.built:
+            self._prepare()  # a step that makes variables is traced twice
         self._replace(self.model, "compute_loss", self._compute_loss)
         self._replace(self.model.optimizer, "apply", self._apply)
         self.model.make_train_function(force=True)
@@ -93,6 +96,7 @@ class StepLog(StepRecords):
     def _apply(self, apply: Any, grads: Any, trainable_variables: Any = None) -> None:
         import tensorflow as tf
 
+        metrics = self.model._compile_metrics
         if self._grads is not None and self._grads is not grads:
             self._batch = None  # of another step: this one computes its loss elsewhere
         self._grads = grads
@@ -105,7 +109,10 @@ class StepLog(StepRecords):
         apply(grads, trainable_variables)
         # Mixed precision leaves a step out, and its number to the next, where a gradient overflows.
         taken = tf.convert_to_tensor(optimizer._iterations) > step
-        self._prepare()
+        if self._tags is None:
+            if self._batch is not None and not metrics.built:
+                metrics.build(*self._batch[1:3])
+            self._prepare()
 
         def record() -> Any:
             gradients = [tf.cast(each, "float32") / scale for each in grads if each is not None]
@@ -116,14 +123,12 @@ class StepLog(StepRecords):
         tf.cond(taken & (step % self.every == 0), record, lambda: step)
 
     def _prepare(self) -> None:
-        """Makes, in the first trace, what records need: names, room for them, built metrics."""
+        """Makes what records need: names, and room for them."""
         import tensorflow as tf
 
         optimizer, metrics = innermost(self.model.optimizer), self.model._compile_metrics
         names = ["loss"]
-        if metrics is not None and self._batch is not None:
-            if not metrics.built:
-                metrics.build(*self._batch[1:3])
+        if metrics is not None and metrics.built:
             names += [name for name, value in metrics.result().items() if value.shape == ()]
         names.append("learning_rate")
         if momentum_at(optimizer, 0) is not None:
@@ -131,11 +136,10 @@ class StepLog(StepRecords):
         names.append("gradient_norm")
         if _clips(optimizer):
             names.append("clipped_gradient_norm")
-        if self._tags is None:
-            self._names = names
-            self.values = {name: self.values.get(name, []) for name in names}
-            with tf.init_scope():
-                self._make_room([f"{PREFIX}{name}" for name in names], (len(names),))
+        self._names = names
+        self.values = {name: self.values.get(name, []) for name in names}
+        with tf.init_scope():
+            self._make_room([f"{PREFIX}{name}" for name in names], (len(names),))
 
     def _of_batch(self) -> dict[str, Any]:
         """The loss and the metrics of the step's own batch."""
