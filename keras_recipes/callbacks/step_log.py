@@ -104,23 +104,30 @@ class StepLog(StepRecords):
         if not outer.built:
             outer.build(trainable_variables)
         step = tf.convert_to_tensor(optimizer._iterations)
-        scale = getattr(outer, "dynamic_scale", optimizer.loss_scale_factor)
-        scale = tf.convert_to_tensor(1.0 if scale is None else scale)
-        apply(grads, trainable_variables)
-        # Mixed precision leaves a step out, and its number to the next, where a gradient overflows.
-        taken = tf.convert_to_tensor(optimizer._iterations) > step
         if self._tags is None:
             if self._batch is not None and not metrics.built:
                 metrics.build(*self._batch[1:3])
             self._prepare()
+        scale = getattr(outer, "dynamic_scale", optimizer.loss_scale_factor)
+        scale = tf.convert_to_tensor(1.0 if scale is None else scale)
 
-        def record() -> Any:
+        def recorded() -> Any:
+            apply(grads, trainable_variables)
             gradients = [tf.cast(each, "float32") / scale for each in grads if each is not None]
             values = {**self._of_batch(), **self._of_update(step, gradients)}
-            self._record(step, ops.stack([ops.cast(values[n], "float32") for n in self._names]))
+            record = ops.stack([ops.cast(values[name], "float32") for name in self._names])
+            # Mixed precision leaves a step out, and its number to the next, where a gradient
+            # overflows.
+            self._record(step, record, tf.convert_to_tensor(optimizer._iterations) > step)
             return step
 
-        tf.cond(taken & (step % self.every == 0), record, lambda: step)
+        def plainly() -> Any:
+            apply(grads, trainable_variables)
+            return step
+
+        # The update is in both branches: gradients that a condition takes from outside of it are
+        # laid out anew by XLA, in every step.
+        tf.cond(step % self.every == 0, recorded, plainly)
 
     def _prepare(self) -> None:
         """Makes what records need: names, and room for them."""

@@ -102,18 +102,19 @@ class StepRecords(keras.callbacks.Callback):
         self._count = keras.Variable(0, trainable=False, dtype="int32")
         self._read = 0
 
-    def _record(self, step: Any, record: Any) -> None:
+    def _record(self, step: Any, record: Any, taken: Any = True) -> None:
         """Keeps a record; a part of the graph.
 
         Args:
             step: The optimizer's step that the record is of.
             record: Its numbers, of the shape that there is room for.
+            taken: Whether the step was taken: else the record is lost.
         """
         slot = self._count % KEPT
         start = [slot] + [0] * len(record.shape)
         self._records.assign(ops.slice_update(self._records, start, record[None]))
         self._at.assign(ops.slice_update(self._at, [slot], ops.cast(step, "int64")[None]))
-        self._count.assign(self._count + 1)
+        self._count.assign(self._count + ops.cast(taken, "int32"))
 
     def _taken(self, record: np.ndarray) -> None:
         raise NotImplementedError

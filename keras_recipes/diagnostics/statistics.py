@@ -44,15 +44,17 @@ def layer_statistics(
     mean, deviation, dead, saturated = (nothing,) * 4
     if activations is not None:
         activations = ops.cast(activations, "float32")
-        mean, deviation = ops.mean(activations), ops.std(activations)
+        mean = _mean(activations)
+        deviation = _norm(activations - mean) / ops.sqrt(_size(activations))
     if passed is not None:
         outputs, slopes = (ops.cast(each, "float32") for each in passed)
         flat = ops.abs(slopes) < FLAT * SATURATING.get(activation, 1.0)
         if activation in SATURATING:
-            saturated = _share(flat)
+            saturated = _mean(flat)
         else:
-            off = flat & (ops.abs(outputs) < OFF)
-            dead = _share(ops.all(off, axis=tuple(range(len(outputs.shape) - 1))))
+            lively = ops.cast(~flat | (ops.abs(outputs) >= OFF), "float32")
+            lively = ops.reshape(lively, (-1, outputs.shape[-1]))
+            dead = _mean(ops.matmul(ops.ones_like(lively[None, :, 0]), lively) == 0)
     return ops.stack(
         [
             mean,
@@ -76,8 +78,19 @@ def signal_norm(signals: Any) -> Any:
 
 
 def _norm(tensor: Any) -> Any:
-    return ops.sqrt(ops.sum(ops.square(ops.cast(tensor, "float32"))))
+    row = _row(tensor)
+    return ops.sqrt(ops.matmul(row, ops.transpose(row))[0, 0])
 
 
-def _share(flags: Any) -> Any:
-    return ops.mean(ops.cast(flags, "float32"))
+def _mean(tensor: Any) -> Any:
+    row = _row(tensor)
+    return ops.matmul(row, ops.ones_like(ops.transpose(row)))[0, 0] / _size(tensor)
+
+
+def _size(tensor: Any) -> Any:
+    return ops.cast(ops.size(tensor), "float32")
+
+
+def _row(tensor: Any) -> Any:
+    """One row: XLA has products of matrices ready, and takes long to compile a sum."""
+    return ops.reshape(ops.cast(tensor, "float32"), (1, -1))
