@@ -12,6 +12,7 @@ import keras
 from keras import ops, tree
 
 from keras_recipes.arrays import Examples
+from keras_recipes.graph_passes import without_passes
 from keras_recipes.model_state import build_from
 
 LARGEST = 8 * 2**30  # bytes of arrays that are copied into tensors; more goes through an iterator
@@ -60,6 +61,7 @@ class TrainingLoop:
         # The smaller batch runs once an epoch: not worth another compilation.
         self._last_batch = _function(*steps)
 
+    @without_passes()
     def run(self, order: Any, first: int, last: int) -> tuple[int, dict[str, Any]]:
         """Takes the steps of an epoch from `first` up to `last`.
 
@@ -113,6 +115,7 @@ class RecordingLoop:
         build_from(model, tree.map_structure(lambda each: each[:1], self._data))
         self._function = _function(_train_and_record, model)
 
+    @without_passes()
     def run(self, batches: Any) -> Any:
         """Takes a step for each row of `batches`, the indices of its examples.
 
@@ -137,6 +140,7 @@ class EvaluationLoop:
         build_from(model, tree.map_structure(lambda each: each[:1], self._data))
         self._function = _function(_evaluate, model, examples.batch_size, examples.steps)
 
+    @without_passes()
     def run(self) -> dict[str, Any]:
         """Returns the metrics."""
         return self._function(self._data)
@@ -148,7 +152,7 @@ def _function(steps: Callable[..., Any], *arguments: Any, compiled: bool = False
 
     # Loops are made anew for each training. A partial function is told from the one before, which
     # keeps TensorFlow from warning of one that is traced again and again.
-    return tf.function(functools.partial(steps, *arguments), jit_compile=compiled)
+    return tf.function(functools.partial(steps, *arguments), jit_compile=compiled, autograph=False)
 
 
 def _train(

@@ -18,6 +18,7 @@ from tuner.study import OBJECTIVE, PROJECT
 FINDINGS = "results.json"  # beside the trials: what was tested, how, and what was remarked
 OF_HYPERBAND = "tuner/"  # begins what it keeps among the hyperparameters for itself
 ENOUGH = 10  # completed trials from which on importances say something
+REPEATS = 20  # of each shuffled column
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,6 @@ class Results:
         Permutation importances of a random forest over the completed trials; none for a few.
         """
         from sklearn.ensemble import RandomForestRegressor
-        from sklearn.inspection import permutation_importance
 
         rows = self.completed
         if len(rows) < ENOUGH or not self.hyperparameters:
@@ -97,8 +97,8 @@ class Results:
         x = np.column_stack([_codes(rows[name]) for name in self.hyperparameters])
         y = rows[OBJECTIVE].rank().to_numpy()  # a trial that diverged is one bad trial, and no more
         forest = RandomForestRegressor(200, random_state=0).fit(x, y)
-        found = permutation_importance(forest, x, y, n_repeats=20, random_state=0).importances_mean
-        shares = np.maximum(found, 0) / max(np.maximum(found, 0).sum(), 1e-12)
+        found = np.maximum(_permutation_importances(forest, x, y), 0)
+        shares = found / max(found.sum(), 1e-12)
         pairs = zip(self.hyperparameters, map(float, shares), strict=True)
         return dict(sorted(pairs, key=lambda pair: -pair[1]))
 
@@ -108,6 +108,18 @@ class Results:
             f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
             for name, value in pairs
         )
+
+
+def _permutation_importances(forest: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """What the error grows by where a column is shuffled. scikit-learn predicts once for each time."""
+    columns = x.shape[1]
+    shuffled = np.tile(x, (columns, REPEATS, 1, 1))  # of each column some tables
+    numbers = np.random.default_rng(0)
+    for column in range(columns):
+        values = shuffled[column, :, :, column]
+        shuffled[column, :, :, column] = numbers.permuted(values, axis=1)
+    found = forest.predict(shuffled.reshape(-1, columns)).reshape(columns, -1, len(y))
+    return ((found - y) ** 2).mean((1, 2)) - ((forest.predict(x) - y) ** 2).mean()
 
 
 def keep(run_dir: Path, **findings: Any) -> None:

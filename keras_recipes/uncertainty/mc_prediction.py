@@ -10,6 +10,7 @@ from keras import ops, tree
 
 from keras_recipes.arrays import as_inputs, check_no_dataset
 from keras_recipes.checks import check_instance, check_integer
+from keras_recipes.graph_passes import without_passes
 from keras_recipes.uncertainty.links import KINDS, Link, links_of
 from keras_recipes.uncertainty.moments import start, summary, update
 from keras_recipes.uncertainty.sampling import Sampler, random_layers
@@ -138,6 +139,7 @@ class _Loop:
         self._begun = 0
         self._function: Any = None
 
+    @without_passes()
     def run(self, kept: list[Any], rows: int) -> list[tuple[Any, ...]]:
         """Returns for each output its mean, deviation, entropy and mutual information.
 
