@@ -54,6 +54,12 @@ class Study(keras_tuner.Tuner):
         self.run_dir = run_dir
         super().__init__(oracle, space, directory=str(run_dir), project_name=PROJECT)
 
+    def _populate_initial_space(self) -> None:
+        # keras-tuner builds models until it has seen each condition; these spaces declare all at once.
+        hp = self.oracle.get_space()
+        self.hypermodel.declare_hyperparameters(hp)
+        self.oracle.update_space(hp)
+
     def reload(self) -> None:
         if not self._is_worker():
             self.oracle.reload()  # it has all that there is to know

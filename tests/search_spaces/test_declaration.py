@@ -82,3 +82,17 @@ def test_a_space_inside_of_another():
     with hp.conditional_scope("family", ["other"]):
         assert hp.Int("alone", 1, 2) is None
     assert hp.Int("outside", 1, 2) == 1
+
+
+def test_it_declares_all_that_building_models_would_find(tmp_path):
+    """keras-tuner builds until each condition was met; `tuner.study` trusts the declaration."""
+
+    class Space(keras_tuner.HyperModel):
+        def build(self, hp):
+            declare(hp, DIMENSIONS)
+
+    oracle = keras_tuner.oracles.RandomSearchOracle("val_loss")
+    keras_tuner.Tuner(oracle, Space(), directory=tmp_path)
+    _, space = declared(DIMENSIONS)
+    found = {each.name: each.get_config() for each in oracle.get_space().space}
+    assert found == {name: each.get_config() for name, each in space.items()}
