@@ -350,6 +350,20 @@ def test_an_interrupted_fit_gives_the_model_its_step_back():
     assert "train_step" not in vars(model)
 
 
+def test_a_keras_fit_that_was_interrupted_leaves_nothing_to_the_next_one():
+    model, keywords = build(), {"batch_size": 16, "epochs": 4, "verbose": 0}
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, callbacks=[MagnitudePruning(0.9, 0, 10), InterruptAt(15)], **keywords)
+    model.set_weights(build().get_weights())  # without zeros
+    after = MagnitudePruning(0.1, 0, 10)
+    model.fit(X, Y, callbacks=[after], **keywords)
+    assert after.sparsity == pytest.approx(0.1, abs=0.01)
+    assert sum(zeros(model)) == pytest.approx(
+        0.1 * sum(k.size for k in kernels(model).values()), abs=2
+    )
+    assert not {"train_step", "MagnitudePruning"} & set(vars(model))
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
