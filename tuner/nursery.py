@@ -1,5 +1,6 @@
 """Where the workers of this machine come from: a process that imported all that they need."""
 
+import contextlib
 import multiprocessing
 import os
 import sys
@@ -70,20 +71,20 @@ def _serve(work: Callable[[], None], pipe: Connection, of_the_maker: Connection)
     of_the_maker.close()  # else its end would not be seen
     os.setsid()  # Ctrl-C is for the maker, which stops all of them
     workers: dict[Any, tuple[str, ForkProcess]] = {}  # by what tells of their end
-    while True:
-        for ready in wait([pipe, *workers]):
-            if ready is pipe:
-                try:
+    # The maker has closed its end, perhaps before it had read all: then it is an OSError.
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            for ready in wait([pipe, *workers]):
+                if ready is pipe:
                     name, flags, log = pipe.recv()
-                except EOFError:
-                    return _end([process for _, process in workers.values()])
-                process = FORK.Process(target=_work, args=(work, flags, log))
-                process.start()
-                workers[process.sentinel] = name, process
-            else:
-                name, process = workers.pop(ready)
-                process.join()
-                pipe.send((name, process.exitcode))
+                    process = FORK.Process(target=_work, args=(work, flags, log))
+                    process.start()
+                    workers[process.sentinel] = name, process
+                else:
+                    name, process = workers.pop(ready)
+                    process.join()
+                    pipe.send((name, process.exitcode))
+    _end([process for _, process in workers.values()])
 
 
 def _work(work: Callable[[], None], flags: list[str], log: Path) -> None:
