@@ -6,6 +6,11 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
+
+import keras_recipes as kr
+from keras_recipes.callbacks import LayerHealth, StepLog
+from keras_recipes.diagnostics.statistics import STATISTICS
 
 SCRIPT = """
 import json, sys
@@ -88,3 +93,20 @@ def test_arrays_train_on_two_devices(results):
 
 def test_a_rate_is_found_on_two_devices(results):
     assert 1e-3 < results[2] < 0.3
+
+
+def test_steps_and_layers_are_recorded_by_a_strategy_of_one_device(tmp_path):
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = kr.build_default_dnn(4, hidden_units=(8,), seed=1)
+    x = np.random.default_rng(0).normal(size=(96, 4)).astype("float32")
+    data = tf.data.Dataset.from_tensor_slices((x, x[:, 0])).batch(16)
+    log, health = StepLog(every=2), LayerHealth(every=3)
+    kr.fit(
+        model, data, epochs=2, max_learning_rate=0.02, early_stopping=None, verbose=0,
+        run_dir=tmp_path / "run", callbacks=[log, health],
+    )  # fmt: skip
+    assert log.steps == [0, 2, 4, 6, 8, 10]
+    assert np.isfinite(list(log.values.values())).all()
+    assert health.steps == [0, 3, 6, 9]
+    ratios = np.stack(health.statistics)[:, :, STATISTICS.index("update_ratio")]
+    assert (ratios > 0).all()

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_recipes.callbacks.in_step import enter, leave
 from keras_recipes.checks import check_choice, check_integer, check_number, check_sequence
 from keras_recipes.diagnostics.diagnosis import check_backend
 from keras_recipes.kernels import kernels_of, layers_with_kernels
 from keras_recipes.optimizers.following import innermost, steps_taken
 from keras_recipes.pruning import cubic_sparsity, prune
 
-KIND = "MagnitudePruning"  # where a model keeps those that are in its step
 CHOICES, MOST_BETWEEN = 50, 100  # of weights on a ramp; steps between two of them
 
 
@@ -104,11 +104,7 @@ class MagnitudePruning(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         check_backend("MagnitudePruning")
         self._check_length()
-        for before in vars(self.model).get(KIND, []):
-            if before.params is not self.params:  # of a training that was interrupted
-                before.restore()
-        # In the object's own dictionary, where Keras tracks nothing.
-        self.model.__dict__[KIND] = [*vars(self.model).get(KIND, []), self]
+        enter(self)
         self._kernels = self._pruned_kernels()
         with self.model.distribute_strategy.scope():
             self._masks = [
@@ -116,6 +112,7 @@ class MagnitudePruning(keras.callbacks.Callback):
                 for kernel in self._kernels
             ]
         self._first_step = None
+        # In the object's own dictionary, where it hides the method and Keras tracks nothing.
         self.model.__dict__["train_step"] = functools.partial(self._step, self.model.train_step)
         self.model.make_train_function(force=True)
 
@@ -159,10 +156,8 @@ class MagnitudePruning(keras.callbacks.Callback):
 
         After a `keras.Model.fit` that was interrupted the next one with such a callback does so.
         """
-        if self.model is None:
-            return
-        self.model.__dict__.pop(KIND, None)
-        if self.model.__dict__.pop("train_step", None) is not None:
+        leave(self)
+        if self.model is not None and self.model.__dict__.pop("train_step", None) is not None:
             self.model.make_train_function(force=True)
 
     def _step(self, train_step: Any, data: Any) -> Any:

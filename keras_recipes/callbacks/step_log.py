@@ -111,23 +111,27 @@ class StepLog(StepRecords):
         scale = getattr(outer, "dynamic_scale", optimizer.loss_scale_factor)
         scale = tf.convert_to_tensor(1.0 if scale is None else scale)
 
-        def recorded() -> Any:
-            apply(grads, trainable_variables)
+        due = step % self.every == 0
+
+        def record() -> Any:
             gradients = [tf.cast(each, "float32") / scale for each in grads if each is not None]
             values = {**self._of_batch(), **self._of_update(step, gradients)}
-            record = ops.stack([ops.cast(values[name], "float32") for name in self._names])
+            numbers = ops.stack([ops.cast(values[name], "float32") for name in self._names])
             # Mixed precision leaves a step out, and its number to the next, where a gradient
             # overflows.
-            self._record(step, record, tf.convert_to_tensor(optimizer._iterations) > step)
+            self._record(step, numbers, tf.convert_to_tensor(optimizer._iterations) > step)
             return step
 
-        def plainly() -> Any:
+        def update() -> Any:
             apply(grads, trainable_variables)
             return step
 
-        # The update is in both branches: gradients that a condition takes from outside of it are
-        # laid out anew by XLA, in every step.
-        tf.cond(step % self.every == 0, recorded, plainly)
+        if tf.distribute.has_strategy():  # which does not update inside of a condition
+            update()
+            tf.cond(due, record, lambda: step)
+        else:
+            # Gradients that a condition takes from outside XLA would lay out anew in every step.
+            tf.cond(due, lambda: (update(), record())[1], update)
 
     def _prepare(self) -> None:
         """Makes what records need: names, and room for them."""

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_recipes.board import written
+from keras_recipes.callbacks.in_step import enter, leave
 from keras_recipes.checks import check_instance, check_integer
 from keras_recipes.optimizers.following import steps_taken
 
@@ -56,8 +57,7 @@ class StepRecords(keras.callbacks.Callback):
         if self._writer is not None:
             self._writer.close()
         self._log_into = self._writer = None
-        if self.model is not None and vars(self.model).get(type(self).__name__) is self:
-            del self.model.__dict__[type(self).__name__]
+        leave(self)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._taken_before = steps_taken(self.model.optimizer)
@@ -80,14 +80,11 @@ class StepRecords(keras.callbacks.Callback):
     def _open(self) -> None:
         """Raises ValueError where the training has another of the kind."""
         kind = type(self).__name__
-        before = vars(self.model).get(kind)  # there, Keras tracks nothing
-        if before is not None:
-            if before.params is self.params:
-                raise ValueError(
-                    f"`callbacks` must have one {kind} at most. Received: two. Leave one of them out."
-                )
-            before.restore()  # of a training that was interrupted
-        self.model.__dict__[kind] = self
+        if any(type(each) is type(self) for each in enter(self)):
+            leave(self)
+            raise ValueError(
+                f"`callbacks` must have one {kind} at most. Received: two. Leave one of them out."
+            )
         self._tags: Sequence[str] | None = None
         self._steps_before = 0
         log_dir = self._log_into if self.log_dir is None else self.log_dir
@@ -125,7 +122,8 @@ class StepRecords(keras.callbacks.Callback):
         count = int(ops.convert_to_numpy(self._count))
         records, at = ops.convert_to_numpy(self._records), ops.convert_to_numpy(self._at)
         with self._written():
-            for number in range(max(self._read, count - KEPT), count):
+            # The slot of the next one may hold a step that was not taken.
+            for number in range(max(self._read, count - KEPT + 1), count):
                 record = records[number % KEPT].copy()
                 self.steps.append(int(at[number % KEPT]))
                 self._taken(record)

@@ -72,22 +72,31 @@ class Observation:
         """Updates the weights, and takes the statistics if it is time to."""
         import tensorflow as tf
 
-        def looking() -> Any:
-            kernels = {each.layer: each.layer.kernel for each in self._observed}
-            before = {layer: ops.copy(kernel) for layer, kernel in kernels.items()}
-            update()
-            updates = {layer: kernel - before[layer] for layer, kernel in kernels.items()}
+        def kernels() -> dict[Any, Any]:
+            return {each.layer: ops.copy(each.layer.kernel) for each in self._observed}
+
+        def look(before: dict[Any, Any]) -> Any:
+            updates = {layer: layer.kernel - kernel for layer, kernel in before.items()}
             self._take(ops.stack([self._statistics(each, updates) for each in self._observed]))
             return tf.constant(0)
 
-        def plainly() -> Any:
+        def looking() -> Any:
+            before = kernels()
+            update()
+            return look(before)
+
+        def updated() -> Any:
             update()
             return tf.constant(0)
 
         if self._when is True:
             looking()
+        elif tf.distribute.has_strategy():  # which does not update inside of a condition
+            before = kernels()
+            update()
+            tf.cond(self._when, lambda: look(before), lambda: tf.constant(0))
         else:
-            tf.cond(self._when, looking, plainly)
+            tf.cond(self._when, looking, updated)
 
     def _statistics(self, each: ObservedLayer, updates: dict[Any, Any]) -> Any:
         seen, kernel = (each.output, each.number), each.layer.kernel

@@ -52,7 +52,7 @@ def layer_statistics(
         if activation in SATURATING:
             saturated = _mean(flat)
         else:
-            lively = ops.cast(~flat | (ops.abs(outputs) >= OFF), "float32")
+            lively = ops.cast(~(flat & (ops.abs(outputs) < OFF)), "float32")
             lively = ops.reshape(lively, (-1, outputs.shape[-1]))
             dead = _mean(ops.matmul(ops.ones_like(lively[None, :, 0]), lively) == 0)
     return ops.stack(

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import keras_recipes as kr
-from keras_recipes.callbacks import LayerHealth, StepLog
+from keras_recipes.callbacks import LayerHealth, MagnitudePruning, StepLog
+from keras_recipes.callbacks.in_step import KEY
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 Y = X[:, :1]
@@ -28,8 +29,49 @@ def test_a_fit_that_was_interrupted_leaves_nothing_to_the_next_one(model, kind):
         model.fit(X, Y, callbacks=[interrupted, Interrupt()], verbose=0)
     model.fit(X, Y, callbacks=[after], verbose=0)
     assert (interrupted.steps, after.steps) == ([0, 1], [2, 3])
-    assert not {"train_step", "compute_loss", kind.__name__} & set(vars(model))
+    assert not {"train_step", "compute_loss", KEY} & set(vars(model))
     assert "apply" not in vars(model.optimizer)
+
+
+@pytest.mark.parametrize("kind", [LayerHealth, StepLog])
+def test_one_that_was_interrupted_can_be_used_again(model, kind):
+    records = kind(every=1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, callbacks=[records, Interrupt()], verbose=0)
+    model.fit(X, Y, callbacks=[records], verbose=0)
+    assert records.steps == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("before", [(0,), (1,), (0, 1), (1, 0)])
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_was_interrupted_takes_nothing_from_others(model, before, order):
+    def several():
+        return [MagnitudePruning(0.5, 0, 2), LayerHealth(every=1)]
+
+    interrupted = [several()[index] for index in before]
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, callbacks=[*interrupted, Interrupt()], verbose=0)
+    pruning, health = several()
+    model.fit(X, Y, callbacks=[pruning, health][::order], verbose=0)
+    assert pruning.sparsity == pytest.approx(0.5, abs=0.05)
+    assert health.steps == [2, 3]
+    assert not {"train_step", KEY} & set(vars(model))
+
+
+def test_a_step_that_was_not_taken_spoils_no_record(model, monkeypatch):
+    monkeypatch.setattr("keras_recipes.callbacks.step_records.KEPT", 4)
+    log = StepLog(every=1)
+    log.set_model(model)
+    log.set_params({})
+    model.optimizer.build(model.trainable_variables)
+    log._open()
+    log._make_room(["a"], (1,))
+    log._names, log.values = ["a"], {"a": []}
+    for number in range(5):
+        log._record(number, np.float32([number]))
+    log._record(5, np.float32([np.nan]), False)
+    log._take()
+    assert log.values["a"] == [2.0, 3.0, 4.0]
 
 
 @pytest.mark.parametrize("kind", [LayerHealth, StepLog])

@@ -75,6 +75,13 @@ def test_the_statistics_are_those_of_the_step():
                 assert found == pytest.approx(value, rel=1e-3, abs=1e-6), name
 
 
+def test_what_is_not_a_number_is_not_dead():
+    model = kr.build_default_dnn(20, activation="relu", seed=1)
+    model.layers[1].kernel.assign(np.full(model.layers[1].kernel.shape, np.nan))
+    diagnosis = kr.diagnose(model, X, Y)
+    assert not diagnosis.statistics[:, COLUMN["dead"]].any()
+
+
 def test_the_model_stays_as_it_was():
     model = kr.build_default_dnn(20, dropout=0.2, normalization="batch", adapt_to=X, seed=1)
     before = [np.array(v) for v in (*model.variables, *model.optimizer.variables)]
