@@ -61,7 +61,6 @@ class TrainingLoop:
         # The smaller batch runs once an epoch: not worth another compilation.
         self._last_batch = _function(*steps)
 
-    @without_passes()
     def run(self, order: Any, first: int, last: int) -> tuple[int, dict[str, Any]]:
         """Takes the steps of an epoch from `first` up to `last`.
 
@@ -85,7 +84,8 @@ class TrainingLoop:
         for function, begin, end, size in parts:
             if begin < end:
                 bounds = ops.convert_to_tensor([begin, end], "int32")
-                first, finite, logs = function(self._data, order, bounds, size)
+                with without_passes(self._model):
+                    first, finite, logs = function(self._data, order, bounds, size)
                 if not finite:
                     break
                 self._model.train_function = function  # where callbacks look for the graph
@@ -97,7 +97,8 @@ class TrainingLoop:
 
         self._compiles = False
         try:
-            self._whole_batches(self._data, order, ops.zeros(2, "int32"), self._size)
+            with without_passes(self._model):
+                self._whole_batches(self._data, order, ops.zeros(2, "int32"), self._size)
         except tf.errors.InvalidArgumentError:
             self._whole_batches = self._last_batch
 
@@ -113,16 +114,17 @@ class RecordingLoop:
     def __init__(self, model: keras.Model, examples: Examples) -> None:
         self._data = _tensors(examples)
         build_from(model, tree.map_structure(lambda each: each[:1], self._data))
+        self._model = model
         self._function = _function(_train_and_record, model)
 
-    @without_passes()
     def run(self, batches: Any) -> Any:
         """Takes a step for each row of `batches`, the indices of its examples.
 
         Returns:
             The losses of the steps; after one that is not finite no step is taken.
         """
-        losses, taken = self._function(self._data, ops.convert_to_tensor(batches, "int32"))
+        with without_passes(self._model):
+            losses, taken = self._function(self._data, ops.convert_to_tensor(batches, "int32"))
         return ops.convert_to_numpy(losses)[: int(taken)]
 
 
@@ -138,12 +140,13 @@ class EvaluationLoop:
         self.steps = examples.steps
         self._data = _tensors(examples)
         build_from(model, tree.map_structure(lambda each: each[:1], self._data))
+        self._model = model
         self._function = _function(_evaluate, model, examples.batch_size, examples.steps)
 
-    @without_passes()
     def run(self) -> dict[str, Any]:
         """Returns the metrics."""
-        return self._function(self._data)
+        with without_passes(self._model):
+            return self._function(self._data)
 
 
 def _function(steps: Callable[..., Any], *arguments: Any, compiled: bool = False) -> Any:

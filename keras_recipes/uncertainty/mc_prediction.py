@@ -108,7 +108,8 @@ def mc_predict(
     sampler = Sampler(model, seed)
     links = links_of(model, sampler.output_layers)
     loop = _Loop(sampler, links, min(batch_size, _count(x)), n_samples)
-    parts = [loop.run(kept, rows) for kept, rows in _batches(sampler, x, batch_size)]
+    with without_passes(model):
+        parts = [loop.run(kept, rows) for kept, rows in _batches(sampler, x, batch_size)]
     outputs = tree.map_structure(_join, *parts)
     mean, std, entropy, information = (
         tree.pack_sequence_as(_structure(model), kind) for kind in zip(*outputs, strict=True)
@@ -139,7 +140,6 @@ class _Loop:
         self._begun = 0
         self._function: Any = None
 
-    @without_passes()
     def run(self, kept: list[Any], rows: int) -> list[tuple[Any, ...]]:
         """Returns for each output its mean, deviation, entropy and mutual information.
 
