@@ -126,8 +126,8 @@ def main():
         [
             f"Digits, {TRIALS} trials of {EPOCHS} epochs over all that `DefaultDNN` varies, the whole "
             f"command; medians of {arguments.rounds} interleaved rounds. keras-tuner trains by Keras's own "
-            "`fit` at the default rate; the others end no trial early, and also find learning rates, follow schedules, test the "
-            "best model and write the report.",
+            "`fit` at the default rate; the others end no trial early, and also find learning rates, "
+            "follow schedules, test the best model and write the report.",
             markdown_table(
                 ["", "seconds", "of them before the first trial", "times as fast"], rows
             ),

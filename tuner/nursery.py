@@ -71,8 +71,8 @@ def _serve(work: Callable[[], None], pipe: Connection, of_the_maker: Connection)
     of_the_maker.close()  # else its end would not be seen
     os.setsid()  # Ctrl-C is for the maker, which stops all of them
     workers: dict[Any, tuple[str, ForkProcess]] = {}  # by what tells of their end
-    # The maker has closed its end, perhaps before it had read all: then it is an OSError.
-    with contextlib.suppress(EOFError, OSError):
+    # The maker has closed its end, perhaps before it had read all: then the connection is reset.
+    with contextlib.suppress(EOFError, ConnectionError):
         while True:
             for ready in wait([pipe, *workers]):
                 if ready is pipe:

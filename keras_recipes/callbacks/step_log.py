@@ -110,7 +110,6 @@ class StepLog(StepRecords):
             self._prepare()
         scale = getattr(outer, "dynamic_scale", optimizer.loss_scale_factor)
         scale = tf.convert_to_tensor(1.0 if scale is None else scale)
-
         due = step % self.every == 0
 
         def record() -> Any:

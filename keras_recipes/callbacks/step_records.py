@@ -14,7 +14,7 @@ from keras_recipes.callbacks.in_step import enter, leave
 from keras_recipes.checks import check_instance, check_integer
 from keras_recipes.optimizers.following import steps_taken
 
-KEPT = 256  # records that wait in the graph until Python takes them
+KEPT = 256  # slots for records that wait in the graph until Python takes them
 
 
 class StepRecords(keras.callbacks.Callback):
