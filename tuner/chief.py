@@ -15,6 +15,7 @@ from tuner.nursery import FAREWELL, Nursery
 from tuner.oracles import Dependable
 
 POLL = 0.2  # seconds between two looks at the workers
+GREETING = 3.0  # seconds in which workers find a chief that was started again
 DEATHS = 10  # of workers over one trial, or where none has one, after which it is not tried again
 
 
@@ -138,6 +139,7 @@ def lead(
         OSError: If nothing can listen at the address.
         RuntimeError: If workers of this machine do not start.
     """
+    begin = time.monotonic()
     with served(oracle, address) as (port, servicer):
         host = address.rpartition(":")[0]
         local = "127.0.0.1" if host in ("0.0.0.0", "[::]") else host
@@ -152,8 +154,9 @@ def lead(
             oracle.expire()
             look()
             time.sleep(POLL)
-        end = time.monotonic() + FAREWELL
-        while oracle.tuner_ids and time.monotonic() < end:
+        oracle.close()
+        soonest, latest = begin + GREETING, time.monotonic() + FAREWELL
+        while (now := time.monotonic()) < latest and (oracle.tuner_ids or now < soonest):
             time.sleep(POLL)
         if nursery:
             nursery.stop()

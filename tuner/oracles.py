@@ -53,6 +53,7 @@ class Dependable(keras_tuner.Oracle):
         super().__init__(**keywords)
         self.deadline = math.inf
         self.stopped_by = ""
+        self._over = False
         self._seen: dict[str, float] = {}  # trial -> when its worker was heard of
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -122,6 +123,12 @@ class Dependable(keras_tuner.Oracle):
                 trial.metrics = Trial(trial.hyperparameters).metrics  # empty
                 self._retry_queue.append(trial.trial_id)
 
+    @keras_tuner.synchronized
+    def close(self) -> None:
+        """Notes that the search is over, which `is_over` tells those who no longer hear of it."""
+        self._over = True
+        self.save()
+
     def _check_consecutive_failures(self) -> None:
         last = self.end_order[-self.max_consecutive_failed_trials :]
         failed = [each for each in last if self.trials[each].status == "FAILED"]
@@ -138,7 +145,7 @@ class Dependable(keras_tuner.Oracle):
 
     def get_state(self) -> dict[str, Any]:
         values = {name: trial.hyperparameters.values for name, trial in self.trials.items()}
-        return {**super().get_state(), "values": values}
+        return {**super().get_state(), "values": values, "over": self._over}
 
     def reload(self) -> None:
         """Reads the search back, and puts right what a kill or a damaged file left behind."""
@@ -242,6 +249,11 @@ def make_oracle(
     oracle.max_trials = _Limit(max_trials or oracle.max_trials)
     oracle.verbose = 0
     return oracle
+
+
+def is_over(project: Path) -> bool:
+    """Returns whether the search in a directory of keras-tuner's has been closed."""
+    return bool((read_json(project / "oracle.json") or {}).get("over"))
 
 
 def write_json(path: Path, state: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The trials of a search: each is built, trained, scored and kept."""
 
 import dataclasses
+import os
 import statistics
 import warnings
 import zlib
@@ -134,7 +135,10 @@ class Study(keras_tuner.Tuner):
             callbacks=[rule] if fold == 0 else [],
             seed=seed,
         )
-        model.save_weights(self._weights(trial.trial_id, fold))
+        # Two workers may have one trial, where a chief was away.
+        beside = self._weights(trial.trial_id, f"{fold}-of-{self.tuner_id}")
+        model.save_weights(beside)
+        os.replace(beside, self._weights(trial.trial_id, fold))
         if fold == 0:
             directory = Path(self.get_trial_dir(trial.trial_id))
             kept = {"history": history.history, "curve": rule.curve}
@@ -154,7 +158,7 @@ class Study(keras_tuner.Tuner):
             warnings.simplefilter("ignore", UserWarning)
             return self.hypermodel.fit(trial.hyperparameters, *arguments, verbose=0, **keywords)
 
-    def _weights(self, trial_id: str, fold: int) -> str:
+    def _weights(self, trial_id: str, fold: int | str) -> str:
         return str(Path(self.get_trial_dir(trial_id)) / f"fold-{fold}.weights.h5")
 
     def _curves_but(self, trial: Any) -> list[list[float]]:

@@ -17,15 +17,19 @@ from typing import Any
 
 import grpc
 import keras_tuner
+from keras_tuner.src import protos
 from keras_tuner.src.distribute import oracle_client
 
 from recipes.command import Parser, count
-from tuner.oracles import FAILURE, LEASE, read_json, write_json
+from tuner.chief import GREETING
+from tuner.nursery import FAREWELL
+from tuner.oracles import FAILURE, LEASE, is_over, read_json, write_json
 from tuner.settings import Settings
 from tuner.study import Study
 
 WAIT = 300  # seconds for a chief that does not answer, as it may be started again
 RECYCLED = 200  # trials, after which a worker leaves its place to a fresh process
+LOOK = 5.0  # seconds between two looks whether the search is over
 PAUSE = 0.2  # seconds, before the chief is asked again that had no trial
 
 
@@ -114,6 +118,10 @@ def work(chief: str, run_dir: Path, name: str, of_this_machine: bool = False) ->
         search.make_oracle(), search.make_space(data), run_dir,
         recycled=of_this_machine, **search.of_study(),
     )  # fmt: skip
+    # keras-tuner's own channel lets up to two minutes pass before it looks again for a lost chief.
+    often = [("grpc.max_reconnect_backoff_ms", int(1000 * GREETING / 3))]
+    study.oracle.stub = protos.get_service_grpc().OracleStub(grpc.insecure_channel(chief, often))
+    threading.Thread(target=_end_after, args=(Path(study.project_dir),), daemon=True).start()
     gc.freeze()
     try:
         with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
@@ -158,6 +166,17 @@ def main() -> None:
     if arguments.of_this_machine:
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     work(arguments.chief, arguments.run_dir, arguments.name, arguments.of_this_machine)
+
+
+def _end_after(project: Path) -> None:
+    """Ends the process some time after a search that it did not hear the end of."""
+    while is_over(project):  # a search of before, which a chief is about to open again
+        time.sleep(LOOK)
+    while not is_over(project):
+        time.sleep(LOOK)
+    time.sleep(FAREWELL)
+    print("The search has ended.", flush=True)
+    os._exit(0)
 
 
 def _end_with(parent: int) -> None:
