@@ -12,7 +12,7 @@ import keras
 from keras import ops, tree
 
 from keras_recipes.arrays import Examples
-from keras_recipes.graph_passes import without_passes
+from keras_recipes.graph_passes import without_kept_gradients, without_passes
 from keras_recipes.model_state import build_from
 
 LARGEST = 8 * 2**30  # bytes of arrays that are copied into tensors; more goes through an iterator
@@ -49,10 +49,9 @@ class TrainingLoop:
     """
 
     def __init__(self, model: keras.Model, examples: Examples, total_steps: int) -> None:
-        self._data = _tensors(examples)
+        self._data = _prepare(model, examples)
         self._size = min(examples.batch_size, examples.count)
         self._whole, self._rest = divmod(examples.count, self._size)
-        build_from(model, tree.map_structure(lambda each: each[:1], self._data))
         self._model = model
         self._long = total_steps >= LONG
         self._compiles = self._long and _xla_pays(model)
@@ -112,8 +111,7 @@ class RecordingLoop:
     """
 
     def __init__(self, model: keras.Model, examples: Examples) -> None:
-        self._data = _tensors(examples)
-        build_from(model, tree.map_structure(lambda each: each[:1], self._data))
+        self._data = _prepare(model, examples)
         self._model = model
         self._function = _function(_train_and_record, model)
 
@@ -138,8 +136,7 @@ class EvaluationLoop:
 
     def __init__(self, model: keras.Model, examples: Examples) -> None:
         self.steps = examples.steps
-        self._data = _tensors(examples)
-        build_from(model, tree.map_structure(lambda each: each[:1], self._data))
+        self._data = _prepare(model, examples)
         self._model = model
         self._function = _function(_evaluate, model, examples.batch_size, examples.steps)
 
@@ -158,6 +155,7 @@ def _function(steps: Callable[..., Any], *arguments: Any, compiled: bool = False
     return tf.function(functools.partial(steps, *arguments), jit_compile=compiled, autograph=False)
 
 
+@without_kept_gradients()
 def _train(
     model: keras.Model, batch_size: int, data: Any, order: Any, bounds: Any, size: int | None
 ) -> tuple[Any, Any, dict[str, Any]]:
@@ -171,7 +169,7 @@ def _train(
             rows = order[begin : begin + batch_size]
         else:
             rows = tf.ensure_shape(tf.slice(order, [begin], [size]), [size])
-        logs = _train_step(model, tree.map_structure(lambda each: tf.gather(each, rows), data))
+        logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
         return index + 1, tf.math.is_finite(logs["loss"])
 
     reached, finite = tf.while_loop(
@@ -183,13 +181,14 @@ def _train(
     return reached, finite, model.get_metrics_result()
 
 
+@without_kept_gradients()
 def _train_and_record(model: keras.Model, data: Any, batches: Any) -> tuple[Any, Any]:
     import tensorflow as tf
 
     def step(index: Any, finite: Any, losses: Any) -> Any:
         rows = batches[index]
         model.reset_metrics()
-        logs = _train_step(model, tree.map_structure(lambda each: tf.gather(each, rows), data))
+        logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
         return index + 1, tf.math.is_finite(logs["loss"]), losses.write(index, logs["loss"])
 
     count = batches.shape[0]
@@ -202,20 +201,7 @@ def _train_and_record(model: keras.Model, data: Any, batches: Any) -> tuple[Any,
     return losses.stack(), taken
 
 
-def _train_step(model: keras.Model, batch: Any) -> dict[str, Any]:
-    """Traces Keras's training step without its sum of the gradients of all devices.
-
-    There is one device. TensorFlow keeps the gradient of that sum for the life of the process, and
-    with it the whole graph: megabytes for each model that is trained.
-    """
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of a loss scale
-    optimizer._all_reduce_sum_gradients = lambda pairs: pairs
-    try:
-        return model.train_step(batch)
-    finally:
-        del optimizer._all_reduce_sum_gradients
-
-
+@without_kept_gradients()
 def _evaluate(model: keras.Model, batch_size: int, steps: int, data: Any) -> dict[str, Any]:
     import tensorflow as tf
 
@@ -229,11 +215,14 @@ def _evaluate(model: keras.Model, batch_size: int, steps: int, data: Any) -> dic
     return model.get_metrics_result()
 
 
-def _tensors(examples: Examples) -> Any:
+def _prepare(model: keras.Model, examples: Examples) -> Any:
+    """Builds a model, and returns the data as tensors."""
     parts = (examples.x, examples.y, examples.sample_weight)
-    return tree.map_structure(
+    data = tree.map_structure(
         ops.convert_to_tensor, tuple(part for part in parts if part is not None)
     )
+    build_from(model, tree.map_structure(lambda each: each[:1], data))
+    return data
 
 
 def _xla_pays(model: keras.Model) -> bool:

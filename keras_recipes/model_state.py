@@ -7,9 +7,11 @@ from typing import Any
 import keras
 from keras import ops, tree
 
+from keras_recipes.graph_passes import without_kept_gradients
 from keras_recipes.optimizers.following import innermost
 
 
+@without_kept_gradients()
 def build_from(model: keras.Model, batch: Any) -> None:
     """Makes all variables of a model, its metrics and its optimizer, outside of any graph.
 

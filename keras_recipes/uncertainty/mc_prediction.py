@@ -10,7 +10,7 @@ from keras import ops, tree
 
 from keras_recipes.arrays import as_inputs, check_no_dataset
 from keras_recipes.checks import check_instance, check_integer
-from keras_recipes.graph_passes import without_passes
+from keras_recipes.graph_passes import without_kept_gradients, without_passes
 from keras_recipes.uncertainty.links import KINDS, Link, links_of
 from keras_recipes.uncertainty.moments import start, summary, update
 from keras_recipes.uncertainty.sampling import Sampler, random_layers
@@ -180,6 +180,7 @@ class _Loop:
         function = tf.function(self._summaries, input_signature=signature, autograph=False)
         return function.get_concrete_function()
 
+    @without_kept_gradients()
     def _summaries(self, kept: list[Any], rows: Any, first: Any) -> list[Any]:
         import tensorflow as tf
 
