@@ -6,6 +6,7 @@ python -m tuner.search --worker --chief HOST:PORT --run-dir DIR
 import argparse
 import contextlib
 import gc
+import json
 import os
 import socket
 import sys
@@ -118,9 +119,7 @@ def work(chief: str, run_dir: Path, name: str, of_this_machine: bool = False) ->
         search.make_oracle(), search.make_space(data), run_dir,
         recycled=of_this_machine, **search.of_study(),
     )  # fmt: skip
-    # keras-tuner's own channel lets up to two minutes pass before it looks again for a lost chief.
-    often = [("grpc.max_reconnect_backoff_ms", int(1000 * GREETING / 3))]
-    study.oracle.stub = protos.get_service_grpc().OracleStub(grpc.insecure_channel(chief, often))
+    study.oracle.stub = protos.get_service_grpc().OracleStub(_channel(chief))
     threading.Thread(target=_end_after, args=(Path(study.project_dir),), daemon=True).start()
     gc.freeze()
     try:
@@ -131,6 +130,29 @@ def work(chief: str, run_dir: Path, name: str, of_this_machine: bool = False) ->
             f"The chief at {chief} must answer. Received: nothing for {WAIT} s. Start it again with the "
             "same --run-dir and --chief, then this worker"
         ) from error
+
+
+def _channel(chief: str) -> grpc.Channel:
+    """Returns a channel that a chief which is started again finds open.
+
+    keras-tuner's own lets up to two minutes pass before it looks again for a lost chief, and fails the
+    call that was under way when it was lost. What a chief is asked or told twice it hears once.
+    """
+    again = {
+        "maxAttempts": 5,  # each waits for the chief
+        "initialBackoff": "0.2s",
+        "maxBackoff": f"{GREETING / 3}s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["UNAVAILABLE"],
+    }
+    config = {"methodConfig": [{"name": [{}], "retryPolicy": again}]}
+    return grpc.insecure_channel(
+        chief,
+        [
+            ("grpc.max_reconnect_backoff_ms", int(1000 * GREETING / 3)),
+            ("grpc.service_config", json.dumps(config)),
+        ],
+    )
 
 
 def address(text: str) -> str:

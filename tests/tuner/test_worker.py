@@ -1,7 +1,29 @@
-"""Workers: when they end."""
+"""Workers: what they bear with, and when they end."""
+
+import grpc
+from keras_tuner.src import protos
+from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
 from tuner import worker
+from tuner.chief import served
 from tuner.oracles import make_oracle
+
+
+def test_a_call_that_a_chief_had_when_it_died_is_made_again(monkeypatch):
+    answer, asked = OracleServicer.GetSpace, []
+
+    def die_first(self, request, context):
+        asked.append(request)
+        if len(asked) == 1:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+        return answer(self, request, context)
+
+    monkeypatch.setattr(OracleServicer, "GetSpace", die_first)
+    oracle = make_oracle("random", "val_loss", 1, 1, 0, 1)
+    with served(oracle, "127.0.0.1:0") as (port, _):
+        stub = protos.get_service_grpc().OracleStub(worker._channel(f"127.0.0.1:{port}"))
+        stub.GetSpace(protos.get_service().GetSpaceRequest(), wait_for_ready=True, timeout=30)
+    assert len(asked) == 2
 
 
 def test_a_worker_that_did_not_hear_of_the_end_reads_it_in_the_directory(tmp_path, monkeypatch):
