@@ -13,7 +13,7 @@ from rich.table import Table
 
 from tuner.oracles import read_json, write_json
 from tuner.reasons import reason_of
-from tuner.study import OBJECTIVE, PROJECT
+from tuner.study import HISTORY, OBJECTIVE, PROJECT
 
 FINDINGS = "results.json"  # beside the trials: what was tested, how, and what was remarked
 OF_HYPERBAND = "tuner/"  # begins what it keeps among the hyperparameters for itself
@@ -26,8 +26,9 @@ class Results:
     """The trials of a search, a row each, in the order in which they began.
 
     Args:
-        table: `trial`, `status`, `val_...`, `epochs`, with Hyperband `continues`, the trial that it
-            went on with, the hyperparameters, and the `reason` of a failure.
+        table: `trial`, `status`, `val_...`, `epochs`, `seconds`, with several folds the `deviation` of
+            their `val_loss`, with Hyperband `continues`, the trial that it went on with, the
+            hyperparameters, and the `reason` of a failure.
         hyperparameters: The names of the hyperparameters that vary.
         flags: What the search was started with.
         findings: What `keep` kept.
@@ -143,10 +144,10 @@ def hyperparameters_of(trial: Trial) -> dict[str, Any]:
 
 def _row(trial: Trial, directory: Path) -> dict[str, dict[str, Any]]:
     values = trial.hyperparameters.values
-    curves = (read_json(directory / "history.json") or {}).get("history", {})
-    told: dict[str, Any] = {}
-    if curves:
-        told["epochs"] = values.get("tuner/initial_epoch", 0) + len(curves["loss"])
+    kept = read_json(directory / HISTORY) or {}
+    told: dict[str, Any] = {n: kept[n] for n in ("seconds", "deviation") if n in kept}
+    if "history" in kept:
+        told["epochs"] = values.get("tuner/initial_epoch", 0) + len(kept["history"]["loss"])
     if values.get("tuner/trial_id"):
         told["continues"] = values["tuner/trial_id"]
     metrics = {name: trial.metrics.get_best_value(name) for name in trial.metrics.metrics}
@@ -162,7 +163,7 @@ def _row(trial: Trial, directory: Path) -> dict[str, dict[str, Any]]:
 def _table(rows: Sequence[dict[str, dict[str, Any]]]) -> tuple[pd.DataFrame, list[str]]:
     """Returns a table with the columns of each kind together, and the names of hyperparameters."""
     names = {
-        "trial": ["trial", "status"], "metrics": [OBJECTIVE], "training": ["epochs"],
+        "trial": ["trial", "status"], "metrics": [OBJECTIVE], "training": ["epochs", "seconds"],
         "hyperparameters": [], "failure": ["reason"],
     }  # fmt: skip
     columns = [

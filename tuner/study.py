@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import statistics
+import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from tuner.oracles import Dependable, read_json, write_json
 OBJECTIVE = "val_loss"
 COMPARED = 5  # trials that a median is taken of, at least
 PROJECT = "search"
+HISTORY = "history.json"  # in a trial's directory: its epochs, and what else its training tells
 
 
 class Study(keras_tuner.Tuner):
@@ -77,7 +79,7 @@ class Study(keras_tuner.Tuner):
             data: What to train and validate on.
             epochs: Epochs, where Hyperband does not say how many.
         """
-        values = trial.hyperparameters.values
+        begin = time.monotonic()
         rule = MedianRule(self._curves_but(trial) if self._stop_early else [])
         scores: list[dict[str, float]] = []
         for fold, part in enumerate(split(data, self._folds, self._seed)):
@@ -85,8 +87,13 @@ class Study(keras_tuner.Tuner):
             if rule.stopped:
                 break
         metrics = {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
+        told = {"seconds": time.monotonic() - begin}
+        if len(scores) > 1:
+            told["deviation"] = float(np.std([each[OBJECTIVE] for each in scores], ddof=1))
+        self._keep(trial, **told)
         if not np.isfinite(metrics[OBJECTIVE]):
             raise keras_tuner.errors.FailedTrialError(f"{OBJECTIVE} is {metrics[OBJECTIVE]}")
+        values = trial.hyperparameters.values
         write_trial(self.run_dir / "logs" / trial.trial_id, values, rule.history, metrics)
         return metrics
 
@@ -140,9 +147,7 @@ class Study(keras_tuner.Tuner):
         model.save_weights(beside)
         os.replace(beside, self._weights(trial.trial_id, fold))
         if fold == 0:
-            directory = Path(self.get_trial_dir(trial.trial_id))
-            kept = {"history": history.history, "curve": rule.curve}
-            write_json(directory / "history.json", kept)
+            self._keep(trial, history=history.history, curve=rule.curve)
             rule.history = history.history
         metrics = {
             name: float(curve[history.best_epoch])
@@ -158,13 +163,18 @@ class Study(keras_tuner.Tuner):
             warnings.simplefilter("ignore", UserWarning)
             return self.hypermodel.fit(trial.hyperparameters, *arguments, verbose=0, **keywords)
 
+    def _keep(self, trial: Any, **told: Any) -> None:
+        """Adds to what the directory of a trial tells of its training."""
+        path = Path(self.get_trial_dir(trial.trial_id)) / HISTORY
+        write_json(path, (read_json(path) or {}) | told)
+
     def _weights(self, trial_id: str, fold: int | str) -> str:
         return str(Path(self.get_trial_dir(trial_id)) / f"fold-{fold}.weights.h5")
 
     def _curves_but(self, trial: Any) -> list[list[float]]:
         """The objective after each epoch of the other trials that have ended."""
-        found = Path(self.project_dir).glob("trial_*/history.json")
-        own = Path(self.get_trial_dir(trial.trial_id)) / "history.json"
+        found = Path(self.project_dir).glob(f"trial_*/{HISTORY}")
+        own = Path(self.get_trial_dir(trial.trial_id)) / HISTORY
         read = [read_json(path) for path in sorted(found) if path != own]
         return [each["curve"] for each in read if each]
 

@@ -58,7 +58,8 @@ def test_trials_are_in_the_order_in_which_they_began(run_dir):
     table = pd.read_csv(run_dir / "results.csv")
     assert list(table["trial"]) == list(range(12))
     assert list(table) == [
-        "trial", "status", "val_loss", "val_accuracy", "epochs", "units", "kind", "fixed", "reason",
+        "trial", "status", "val_loss", "val_accuracy", "epochs", "seconds", "units", "kind", "fixed",
+        "reason",
     ]  # fmt: skip
     assert results.hyperparameters == ("kind", "units")
     _, ax = plt.subplots()

@@ -9,7 +9,7 @@ import pytest
 
 import keras_recipes as kr
 from keras_recipes.search_spaces import DefaultDNN
-from tuner.oracles import make_oracle
+from tuner.oracles import make_oracle, read_json
 from tuner.study import MedianRule, Study, split
 
 DIGITS = kr.load_dataset("digits")
@@ -126,10 +126,13 @@ def test_each_row_validates_in_one_fold():
         assert set(part.y_val) == set(range(10))
 
 
-def test_the_score_of_folds_is_their_mean(tmp_path, monkeypatch):
+def test_the_score_of_folds_is_their_mean_and_their_deviation_is_kept(tmp_path, monkeypatch):
     scores = iter([1.0, 2.0, 6.0])
     monkeypatch.setattr(Study, "_run_fold", lambda *_: {"val_loss": next(scores)})
     assert results(search(tmp_path, trials=1, folds=3))["0000"][1] == 3.0
+    kept = read_json(tmp_path / "search/trial_0000/history.json")
+    assert kept["deviation"] == pytest.approx(7**0.5)
+    assert 0 < kept["seconds"] < 60
 
 
 def test_folds_train_a_model_each(tmp_path):
