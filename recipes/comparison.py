@@ -15,7 +15,7 @@ from keras_recipes.datasets import Dataset
 from recipes.loss_figure import draw_losses
 from recipes.report import Report
 
-QUICK_EPOCHS = 3
+QUICK_EPOCHS, QUICK_ROWS = 3, 2000
 RATE_STEP = 3.0  # between the rates that are tried, around what `find_learning_rate` suggests
 FARTHEST = 6  # such steps from there at most
 
@@ -84,6 +84,8 @@ class Comparison:
             arguments.data, arguments.target, task=arguments.task, seed=arguments.seed
         )
         self.quick = arguments.quick
+        if self.quick:
+            self.data = _first_rows(self.data, QUICK_ROWS)
         self.epochs = min(arguments.epochs, QUICK_EPOCHS) if self.quick else arguments.epochs
         self.batch_size = arguments.batch_size
         seeds = 1 if self.quick else arguments.seeds
@@ -229,6 +231,11 @@ class Comparison:
             test=score(data, predicted, data.y_test),
             test_loss=loss(model, predicted, data.y_test),
         )
+
+
+def _first_rows(data: Dataset, count: int) -> Dataset:
+    parts = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
+    return replace(data, **{name: getattr(data, name)[:count] for name in parts})
 
 
 class EpochTimes(keras.callbacks.Callback):

@@ -19,32 +19,57 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def data():
+def data(classes=2):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(ROWS, 8)).astype("float32")
-    return x, (x[:, 0] * x[:, 1] > 0).astype("int32")
+    return x, ((x[:, 0] * x[:, 1] > 0) + (classes - 2) * (x[:, 2] > 0)).astype("int32")
 
 
-def model(**keywords):
-    """A small one whose weights are the same on each backend."""
-    built = kr.build_default_dnn(8, 1, "binary", hidden_units=(16, 16), seed=0, **keywords)
+def with_weights(built):
+    """Gives a model weights that are the same on each backend."""
     rng = np.random.default_rng(1)
     built.set_weights([rng.normal(size=each.shape) * 0.3 for each in built.get_weights()])
     return built
 
 
-def fit(built, **keywords):
+def model(**keywords):
+    return with_weights(
+        kr.build_default_dnn(8, 1, "binary", hidden_units=(16, 16), seed=0, **keywords)
+    )
+
+
+def fit(built, x=None, y=None, **keywords):
     """Trains with all rows in a batch: in whichever order they come the steps are the same."""
+    x, y = data() if x is None else (x, y)
     return kr.fit(
-        built, *data(), batch_size=ROWS, epochs=EPOCHS, max_learning_rate=0.3, seed=0, verbose=0,
+        built, x, y, batch_size=ROWS, epochs=EPOCHS, max_learning_rate=0.3, seed=0, verbose=0,
         checkpoint_every=1, **keywords,
     )  # fmt: skip
 
 
-def trained_weights(optimizer):
-    """Weights after 1cycle, which moves the rate and the momentum in each step."""
-    built = model(optimizer=optimizer)
-    fit(built)
+def convolutional():
+    return with_weights(kr.build_cnn((4, 2, 1), 3, "multiclass", filters=(4,), hidden_units=(8,)))
+
+
+# Most are trained by 1cycle, which moves the rate and the momentum, or beta_1, in each step.
+MODELS = {
+    "nesterov": lambda: model(optimizer="nesterov"),
+    "adam": lambda: model(optimizer="adam"),
+    "nadam": lambda: model(optimizer="nadam"),
+    "proximal": lambda: model(l1=0.02, exact_zeros=True),
+    "logistic": lambda: with_weights(kr.build_logistic_regression(8, l1=0.02)),
+    "softmax": lambda: with_weights(kr.build_logistic_regression(8, 3, l2=0.01)),
+    "perceptron": lambda: with_weights(kr.linear.build_perceptron(8, 3)),
+    "convolutional": convolutional,
+}
+
+
+def trained_weights(name):
+    built = MODELS[name]()
+    x, y = data(3 if built.output_shape[-1] == 3 else 2)
+    # The optimizer of a perceptron has no momentum to cycle.
+    schedule = "constant" if name == "perceptron" else "1cycle"
+    fit(built, x.reshape(-1, *built.input_shape[1:]), y, schedule=schedule)
     return built.get_weights()
 
 
@@ -86,7 +111,7 @@ def trains_with_every_layer_of_ours():
     np.testing.assert_allclose(kr.predict(linear, x), x[:, :1], atol=1e-4)
 
 
-def says_what_needs_tensorflow():
+def says_what_needs_tensorflow(directory):
     built = model(dropout=0.2)
     pruning = kr.callbacks.MagnitudePruning(0.5, 0, 2)
     for needs in (
@@ -94,19 +119,24 @@ def says_what_needs_tensorflow():
         lambda: kr.mc_predict(built, data()[0]),
         lambda: fit(built, callbacks=[pruning]),
         lambda: fit(built, callbacks=[kr.callbacks.LayerHealth()]),
+        lambda: fit(built, callbacks=[kr.callbacks.StepLog()]),
     ):
         with pytest.raises(RuntimeError, match="must run on TensorFlow"):
             needs()
+    table = directory / "table.csv"
+    table.write_text("a,y\n" + "1,2\n3,4\n" * 20)
+    with pytest.raises(ValueError, match="must be encoded on the TensorFlow backend"):
+        kr.load_dataset(table, "y")
 
 
 def main():
     directory = Path(sys.argv[1])
-    weights = trained_weights("nesterov")
-    np.savez(directory / "weights.npz", *weights)
-    goes_on_after_an_interruption(directory, weights)
+    for name in MODELS:
+        np.savez(directory / f"{name}.npz", *trained_weights(name))
+    goes_on_after_an_interruption(directory, trained_weights("nesterov"))
     finds_a_rate_and_leaves_the_model()
     trains_with_every_layer_of_ours()
-    says_what_needs_tensorflow()
+    says_what_needs_tensorflow(directory)
     run_dir = directory / "recipe"
     sys.argv = ["default_dnn", "--epochs", "2", "--batch-size", "128", "--run-dir", str(run_dir)]
     default_dnn.main()

@@ -29,10 +29,14 @@ def test_trains_alike(backend, tmp_path):
     assert result.stdout.splitlines()[-1] == backend
     accuracy = float(re.search(r"test accuracy\s*│\s*([0-9.]+)", result.stdout)[1])
     assert accuracy > 0.8
-    ours = backend_suite.trained_weights("nesterov")
-    with np.load(tmp_path / "weights.npz") as theirs:
-        for mine, other in zip(ours, theirs.values(), strict=True):
-            np.testing.assert_allclose(other, mine, atol=1e-4)
+    for name in backend_suite.MODELS:
+        with np.load(tmp_path / f"{name}.npz") as theirs:
+            _check_alike(backend_suite.trained_weights(name), theirs.values())
     loaded = keras.models.load_model(tmp_path / "run" / "model.keras")  # saved by the other backend
-    for mine, other in zip(ours, loaded.get_weights(), strict=True):
+    _check_alike(backend_suite.trained_weights("nesterov"), loaded.get_weights())
+
+
+def _check_alike(ours, theirs):
+    for mine, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(other, mine, atol=1e-4)
+        np.testing.assert_array_equal(other == 0, mine == 0)

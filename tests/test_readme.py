@@ -59,7 +59,7 @@ def place(tmp_path_factory):
 
 
 def test_no_block_is_left_out():
-    assert {language for language, _ in BLOCKS} == {"python", "bash"}
+    assert {language for language, _ in BLOCKS} == {"python", "bash", "text"}
     assert len(COMMANDS) == 6
 
 

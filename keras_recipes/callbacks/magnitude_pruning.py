@@ -1,5 +1,6 @@
 import base64
 import functools
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -131,7 +132,15 @@ class MagnitudePruning(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._apply()  # averaged or earlier weights may have been put in
+        taken = steps_taken(self.model.optimizer) - (self._first_step or 0)
         self.restore()
+        if taken < self.end_step:
+            warnings.warn(
+                f"The training must reach `end_step` for {self.final_sparsity:.0%} zeros. Received: "
+                f"{taken} steps of {self.end_step}, and {self.sparsity:.0%} zeros: it stopped early, or "
+                "mixed precision left steps out. Train longer, or end the ramp earlier.",
+                stacklevel=2,
+            )
 
     def get_state(self) -> dict[str, Any]:
         """Returns where the ramp began and the masks, a bit a weight, as JSON can hold them."""

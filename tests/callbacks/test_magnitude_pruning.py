@@ -293,6 +293,19 @@ def test_in_mixed_precision():
     assert sum(zeros(model)) == 270
 
 
+def test_a_training_whose_steps_mixed_precision_leaves_out_says_that_zeros_are_missing():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), 2.0**40)
+        model = build(optimizer=scaled)
+        with pytest.warns(UserWarning, match=r"for 90% zeros. Received: \d+ steps of 30, and \d+%"):
+            pruning = MagnitudePruning(0.9, 2, 30, every=3)
+            kr.fit(model, X, Y, **FIT, schedule="constant", callbacks=[pruning])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert 0 < sum(zeros(model)) < 270
+
+
 def test_beside_layer_health():
     model, health = build(), LayerHealth(every=4)
     kr.fit(model, X, Y, **FIT, callbacks=[MagnitudePruning(0.9, 0, 30), health])

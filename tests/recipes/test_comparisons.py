@@ -252,3 +252,12 @@ def test_a_page_without_a_place_for_the_report(tmp_path):
         report_module.read_page(page)
     with pytest.raises(FileNotFoundError):
         report_module.read_page(tmp_path / "none.md")
+
+
+def test_quick_is_of_few_rows(tmp_path):
+    np.savez(tmp_path / "many.npz", x=np.zeros((5000, 3)), y=np.arange(5000) % 2)
+    parser = command.comparison_parser("", epochs=1)
+    arguments = parser.parse_args(["--data", str(tmp_path / "many.npz"), "--quick"])
+    data = Comparison("quick", arguments).data
+    assert len(data.x_train) == len(data.y_train) == comparison_module.QUICK_ROWS
+    assert len(data.x_val) == len(data.y_val) < comparison_module.QUICK_ROWS
