@@ -1,5 +1,6 @@
 """Batch, stochastic and mini-batch gradient descent on a line, and the normal equation beside them."""
 
+import functools
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +21,11 @@ FOR_ALL_BATCHES = 0.25
 SHARES = {"too low": 0.01, "well chosen": 0.9, "too high": 1.05}
 EPOCHS = 20
 TIMES = 3  # that each way is timed
+NEAR, MOST = 1.01, 2000  # times the RMSE of the optimum that is near enough; epochs at most
 SHOWN = {"stochastic": 80, "too high": 6}  # steps that are drawn; of the others all
 ROWS, FEATURES, QUICK_FEATURES = 4000, (10, 100, 1000, 2000), (10,)
+
+Predict = Callable[[np.ndarray], np.ndarray]
 
 
 def main() -> None:
@@ -95,10 +99,15 @@ def _time(report: Report, features: Sequence[int], seed: int) -> None:
     names = list(timed[features[0]])
     header = [cell for name in names for cell in (f"{name}, s", "RMSE")]
     rows = [
-        [count, *(cell for way in found.values() for cell in (f"{way[0]:.2f}", f"{way[1]:.3f}"))]
+        [
+            count,
+            *(cell for way in found.values() for cell in (f"{way[0]:.2f}", f"{way[1]:.3f}")),
+            found["gradient descent"][2],
+        ]
         for count, found in timed.items()
     ]
-    report.table(f"Time by number of features, {ROWS} examples", ["features", *header], rows)
+    title = f"Time by number of features, {ROWS} examples"
+    report.table(title, ["features", *header, "epochs of gradient descent"], rows)
     axes = report.axes(size=(6, 3.5))
     if axes is None:
         return
@@ -109,37 +118,53 @@ def _time(report: Report, features: Sequence[int], seed: int) -> None:
     report.figure("time", axes.figure)
 
 
-def _timed(count: int, seed: int) -> dict[str, tuple[float, float]]:
-    """Returns the seconds that each way takes, the median of some times, and the RMSE that it comes to."""
+def _timed(count: int, seed: int) -> dict[str, tuple[float, float, int]]:
+    """Returns the seconds that each way takes, the median of some times, its RMSE and its epochs."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(ROWS, count)).astype("float32")
     y = (x @ rng.normal(size=(count, 1)) + rng.normal(size=(ROWS, 1))).astype("float32")
 
-    def solve() -> Callable[[np.ndarray], np.ndarray]:
+    def rmse(predict: Predict) -> float:
+        return float(np.sqrt(np.mean((predict(x) - y) ** 2)))
+
+    def solve() -> tuple[Predict, int]:
         model = kr.build_linear_regression(count)
         kr.solve_normal_equation(model, x, y)
-        return lambda inputs: kr.predict(model, inputs)
+        return functools.partial(kr.predict, model), 1
 
-    def train() -> Callable[[np.ndarray], np.ndarray]:
+    def train() -> tuple[Predict, int]:
         model = kr.build_linear_regression(count)
-        rate = 0.5 / (count + 32)  # the curvature of a batch of 32 goes with its features
-        kr.fit(model, x, y, epochs=EPOCHS, max_learning_rate=rate, seed=seed, verbose=0)
-        return lambda inputs: kr.predict(model, inputs)
+        rate = 0.04 / (count + 32)  # the curvature of a batch of 32 goes with its features
+        history = kr.fit(
+            model, x, y, epochs=MOST, max_learning_rate=rate, schedule="constant", seed=seed,
+            verbose=0, callbacks=[Until((NEAR * found["normal equation"][1]) ** 2)],
+        )  # fmt: skip
+        return functools.partial(kr.predict, model), len(history.epoch)
 
-    def scikit_learn() -> Callable[[np.ndarray], np.ndarray]:
-        return LinearRegression().fit(x, y).predict
+    def scikit_learn() -> tuple[Predict, int]:
+        return LinearRegression().fit(x, y).predict, 1
 
-    found = {}
+    found: dict[str, tuple[float, float, int]] = {}
     ways = {"normal equation": solve, "gradient descent": train, "LinearRegression": scikit_learn}
     for name, fit in ways.items():
         seconds = []
         for _ in range(1 + TIMES):  # the first warms up
             start = time.perf_counter()
-            predict = fit()
+            predict, epochs = fit()
             seconds.append(time.perf_counter() - start)
-        rmse = float(np.sqrt(np.mean((predict(x) - y) ** 2)))
-        found[name] = statistics.median(seconds[1:]), rmse
+        found[name] = statistics.median(seconds[1:]), rmse(predict), epochs
     return found
+
+
+class Until(keras.callbacks.Callback):
+    """Ends a training at a loss."""
+
+    def __init__(self, loss: float) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.stop_training = logs["loss"] <= self.loss
 
 
 def _plot_paths(

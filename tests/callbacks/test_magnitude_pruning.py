@@ -298,8 +298,8 @@ def test_a_training_whose_steps_mixed_precision_leaves_out_says_that_zeros_are_m
     try:
         scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), 2.0**40)
         model = build(optimizer=scaled)
+        pruning = MagnitudePruning(0.9, 2, 30, every=3)
         with pytest.warns(UserWarning, match=r"for 90% zeros. Received: \d+ steps of 30, and \d+%"):
-            pruning = MagnitudePruning(0.9, 2, 30, every=3)
             kr.fit(model, X, Y, **FIT, schedule="constant", callbacks=[pruning])
     finally:
         keras.config.set_dtype_policy("float32")
