@@ -50,12 +50,14 @@ def measure(x, y, epochs, batch, base, in_run, make_callbacks):
 
 def table(x, y, epochs, batch, rounds):
     taken = {name: [] for name in CASES}
+    names = list(CASES)
     for number in range(rounds + 1):  # the first warms up
-        for name, case in CASES.items():
-            found = measure(x, y, epochs, batch, *case)
+        for name in names:
+            found = measure(x, y, epochs, batch, *CASES[name])
             print(number, name, *(f"{each:.2f}" for each in found), flush=True)
             if number:
                 taken[name].append(found)
+        names.append(names.pop(0))  # none always comes after the same other one
     rows = []
     for name, all_found in taken.items():
         row = [name]
