@@ -3,7 +3,7 @@
 The builders themselves are no models for the wrappers, which call theirs with `X` and `y`. Keras's
 wrapper of a classifier has no `predict_proba`, so that scikit-learn's `scoring="roc_auc_ovr"`
 fails; `decision_function` gives the probabilities. `sklearn.base.clone`, and with it
-cross-validation, loses its `fit_kwargs`: pass them to `fit`, or as `params=`. To search keywords of
+cross-validation and `TransformedTargetRegressor`, loses its `fit_kwargs`: pass them to `fit`, or as `params=`. To search keywords of
 the builder give `GridSearchCV` whole dictionaries: `{"model_kwargs": [{"l2": 0.1}, {"l2": 0.01}]}`.
 """
 
@@ -79,7 +79,7 @@ def regressor_for(
     """Builds the regressor for data: what `keras.wrappers.SKLearnRegressor` takes as its model.
 
     Put `sklearn.compose.TransformedTargetRegressor` around the wrapper where the targets are not
-    about standardized.
+    about standardized, and pass the epochs to its `fit`: it trains a copy without `fit_kwargs`.
 
     Args:
         X: Inputs, (n, features).
