@@ -61,7 +61,7 @@ def report_parser(description: str | None) -> argparse.ArgumentParser:
         help="a Markdown page to put the report into, between its lines <!-- measured --> and "
         "<!-- end -->",
     )
-    parser.add_argument("--quick", action="store_true", help="less of all, to see that it runs")
+    add_quick_flag(parser)
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="the first one")
     return parser
 
@@ -94,6 +94,11 @@ def add_data_flags(parser: argparse.ArgumentParser) -> None:
         metavar="TASK",
         help="regression, binary, multiclass or multilabel, if not inferred",
     )
+
+
+def add_quick_flag(parser: argparse.ArgumentParser) -> None:
+    """Adds the flag by which a recipe does little."""
+    parser.add_argument("--quick", action="store_true", help="less of all, to see that it runs")
 
 
 def count(text: str) -> int:

@@ -13,10 +13,11 @@ import keras_recipes as kr
 from keras_recipes.datasets import Dataset
 from keras_recipes.extras import import_extra
 from keras_recipes.uncertainty import Calibration, MCPrediction, calibration
-from recipes.command import count, new_run_directory, run, training_parser
+from recipes.command import add_quick_flag, count, new_run_directory, run, training_parser
 from recipes.train import train
 
 SCORES = ("expected_calibration_error", "brier_score", "log_loss", "log_likelihood")
+QUICK_EPOCHS, QUICK_SAMPLES = 3, 10
 
 
 def main() -> None:
@@ -26,9 +27,13 @@ def main() -> None:
     )
     parser.add_argument("--samples", type=count, default=100, metavar="N", help="draws an example")
     parser.add_argument("--show", type=count, default=8, metavar="N", help="examples to list")
+    add_quick_flag(parser)
     arguments = parser.parse_args()
     if not 0 < arguments.dropout < 1:
         parser.error(f"argument --dropout: must be in (0, 1). Received: {arguments.dropout}")
+    if arguments.quick:
+        arguments.epochs = min(arguments.epochs, QUICK_EPOCHS)
+        arguments.samples = min(arguments.samples, QUICK_SAMPLES)
 
     def build(data: Dataset) -> keras.Model:
         return kr.build_default_dnn(

@@ -24,8 +24,8 @@ def solve_normal_equation(
     """Sets the weights of a linear regression to those of least loss, without gradient descent.
 
     X'X and X'y are summed in double precision, batch by batch, in one pass over the data: memory
-    goes with the square of the number of features, not with that of examples, which arrays are
-    checked for as a whole: that takes their size once more. Both are taken about
+    goes with the square of the number of features, not with that of examples. Arrays are checked
+    as a whole before: that takes up to two thirds of their size once more. Both are taken about
     the means (Chan et al., 1979), which keeps their digits and leaves the bias out of the penalty.
     Then X'X is factorized (Cholesky). Where it is numerically singular, as with more features than
     examples or a feature of which the others leave over no more than rounding, a warning says so,

@@ -152,7 +152,7 @@ def test_a_figure_names_what_it_does_not_draw():
 
 def test_regularization_costs_training_accuracy(report):
     [table] = report("regularization", "--samples", 10)
-    assert list(table) == ["none", "dropout=0.3", "MC dropout=0.3"]
+    assert list(table) == ["none", "early stopping", "dropout=0.3", "MC dropout=0.3"]
     train = column(table, "training accuracy")
     assert train["dropout=0.3"] < train["none"]
     assert min(column(table, "test accuracy").values()) > 0.6

@@ -195,8 +195,10 @@ def test_every_recipe_with_a_report_is_tried():
 
 
 def test_mc_dropout_lists_and_draws_what_is_least_certain(tmp_path):
-    result = run(tmp_path, "mc_dropout", "--epochs", 3, "--samples", 20, "--show", 5)
+    result = run(tmp_path, "mc_dropout", "--quick", "--show", 5)
     assert result.returncode == 0, result.stderr
+    assert re.search(r"epochs run\s*│\s*3", result.stdout)
+    assert "10 draws on the test set" in result.stdout
     assert re.search(r"log loss\s*│\s*[0-9.]+\s*│\s*[0-9.]+", result.stdout)
     table = result.stdout.partition("Least certain test examples")[2]
     entropies = [float(found) for found in re.findall(r"│\s*([0-9.]+) │$", table, re.M)]
