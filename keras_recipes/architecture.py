@@ -243,6 +243,16 @@ def check_widths(hidden_units: Any) -> list[int]:
     return [check_integer("hidden_units", units, "[1, inf)", hint) for units in widths]
 
 
+def check_mc_dropout(mc_dropout: bool, dropout: float) -> bool:
+    """Returns whether dropout stays on at inference, which takes some dropout."""
+    if check_flag("mc_dropout", mc_dropout) and dropout == 0:
+        raise ValueError(
+            "`mc_dropout` must go with a dropout rate. Received: mc_dropout=True, dropout=0. "
+            "Pass dropout=0.2, say."
+        )
+    return mc_dropout
+
+
 def check_initializer(kernel_initializer: Any, matched: str) -> Any:
     """Returns what is to initialize the hidden layers, `matched` for None."""
     if kernel_initializer is None:

@@ -213,6 +213,11 @@ def as_inputs(model: keras.Model, x: Any, name: str = "") -> Any:
     return x
 
 
+def rows_of(data: Any, first: int, last: int) -> Any:
+    """Returns some examples of arrays in any structure; None stays."""
+    return tree.map_structure(lambda each: None if each is None else each[first:last], data)
+
+
 def _check_arrays(
     model: keras.Model, x: Any, y: Any, sample_weight: Any, name: str
 ) -> tuple[Any, Any, np.ndarray | None]:

@@ -152,10 +152,10 @@ def _function(steps: Callable[..., Any], *arguments: Any, compiled: bool = False
 
     # Loops are made anew for each training. A partial function is told from the one before, which
     # keeps TensorFlow from warning of one that is traced again and again.
-    return tf.function(functools.partial(steps, *arguments), jit_compile=compiled, autograph=False)
+    traced = functools.partial(without_kept_gradients()(steps), *arguments)
+    return tf.function(traced, jit_compile=compiled, autograph=False)
 
 
-@without_kept_gradients()
 def _train(
     model: keras.Model, batch_size: int, data: Any, order: Any, bounds: Any, size: int | None
 ) -> tuple[Any, Any, dict[str, Any]]:
@@ -181,7 +181,6 @@ def _train(
     return reached, finite, model.get_metrics_result()
 
 
-@without_kept_gradients()
 def _train_and_record(model: keras.Model, data: Any, batches: Any) -> tuple[Any, Any]:
     import tensorflow as tf
 
@@ -201,7 +200,6 @@ def _train_and_record(model: keras.Model, data: Any, batches: Any) -> tuple[Any,
     return losses.stack(), taken
 
 
-@without_kept_gradients()
 def _evaluate(model: keras.Model, batch_size: int, steps: int, data: Any) -> dict[str, Any]:
     import tensorflow as tf
 

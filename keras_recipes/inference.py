@@ -13,6 +13,7 @@ from keras_recipes.arrays import (
     as_inputs,
     check_no_dataset,
     prepare,
+    rows_of,
 )
 from keras_recipes.checks import check_compiled, check_instance, check_integer
 from keras_recipes.model_state import build_from
@@ -113,5 +114,4 @@ def _run_test_function(model: keras.Model, examples: Examples) -> dict[str, Any]
 
 def _batches(data: Any, count: int, size: int) -> Iterator[Any]:
     for start in range(0, count, size):
-        rows = slice(start, start + size)
-        yield tree.map_structure(lambda each: None if each is None else each[rows], data)  # noqa: B023
+        yield rows_of(data, start, start + size)

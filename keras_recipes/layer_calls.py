@@ -85,7 +85,7 @@ class LayerCalls:
         slots = {id(tensor): slot for tensor, slot in zip(graph.inputs, inputs, strict=True)}
         for node in _nodes(graph):
             arguments = node.arguments.convert(
-                lambda each: slots[id(each)] if isinstance(each, keras.KerasTensor) else each  # noqa: B023
+                lambda each: slots[id(each)] if isinstance(each, keras.KerasTensor) else each
             )
             inner = _graph_of(node.operation)
             if inner is None:
@@ -93,7 +93,7 @@ class LayerCalls:
             else:
                 within = self._add(_taking_inputs(inner), arguments, inner.inputs, path)
                 outputs = self._take_apart(inner, within, (*path, node.operation.name))
-            slots |= {id(each): slot for each, slot in zip(node.outputs, outputs, strict=True)}
+            slots.update(zip(map(id, node.outputs), outputs, strict=True))
         return [slots[id(tensor)] for tensor in graph.outputs]
 
     def _add(

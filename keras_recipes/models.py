@@ -11,11 +11,12 @@ from keras_recipes.architecture import (
     bound,
     build_stack,
     check_initializer,
+    check_mc_dropout,
     check_widths,
     penalty,
     split_l1,
 )
-from keras_recipes.checks import check_choice, check_flag, check_number
+from keras_recipes.checks import check_choice, check_number
 from keras_recipes.compilation import compile_model
 from keras_recipes.guide import (
     DEEP_FROM,
@@ -120,7 +121,7 @@ def build_default_dnn(
         batch_norm_momentum=check_number("batch_norm_momentum", batch_norm_momentum, "[0, 1)"),
         dropout=check_number("dropout", dropout, "[0, 1)", "For 50% dropout pass dropout=0.5."),
         alpha_dropout=False,
-        mc_dropout=_check_mc_dropout(mc_dropout, dropout),
+        mc_dropout=check_mc_dropout(mc_dropout, dropout),
         regularizer=penalty(l1_in_loss, l2),
         constraint=bound(max_norm),
     )
@@ -228,7 +229,7 @@ def build_self_normalizing_dnn(
         batch_norm_momentum=0.0,
         dropout=check_number("dropout", dropout, "[0, 1)", "The paper has 0.05 to 0.1."),
         alpha_dropout=True,
-        mc_dropout=_check_mc_dropout(mc_dropout, dropout),
+        mc_dropout=check_mc_dropout(mc_dropout, dropout),
         regularizer=penalty(l1_in_loss, l2),
         constraint=bound(max_norm),
     )
@@ -252,15 +253,6 @@ def _uses_batch_norm(normalization: str | None, depth: int) -> bool:
         return False
     check_choice("normalization", normalization, ("auto", "batch"), "For none pass None.")
     return normalization == "batch" or depth >= DEEP_FROM
-
-
-def _check_mc_dropout(mc_dropout: bool, dropout: float) -> bool:
-    if check_flag("mc_dropout", mc_dropout) and dropout == 0:
-        raise ValueError(
-            "`mc_dropout` must go with a dropout rate. Received: mc_dropout=True, dropout=0. "
-            "Pass dropout=0.2, say."
-        )
-    return mc_dropout
 
 
 def _split_l1(l1: float, exact_zeros: bool) -> tuple[float, float | None]:

@@ -3,8 +3,9 @@
 The builders themselves are no models for the wrappers, which call theirs with `X` and `y`. Keras's
 wrapper of a classifier has no `predict_proba`, so that scikit-learn's `scoring="roc_auc_ovr"`
 fails; `decision_function` gives the probabilities. `sklearn.base.clone`, and with it
-cross-validation and `TransformedTargetRegressor`, loses its `fit_kwargs`: pass them to `fit`, or as `params=`. To search keywords of
-the builder give `GridSearchCV` whole dictionaries: `{"model_kwargs": [{"l2": 0.1}, {"l2": 0.01}]}`.
+cross-validation and `TransformedTargetRegressor`, loses its `fit_kwargs`: pass them to `fit`, or as
+`params=`. To search keywords of the builder give `GridSearchCV` whole dictionaries:
+`{"model_kwargs": [{"l2": 0.1}, {"l2": 0.01}]}`.
 """
 
 from collections.abc import Callable

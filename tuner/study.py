@@ -87,10 +87,10 @@ class Study(keras_tuner.Tuner):
             if rule.stopped:
                 break
         metrics = {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
-        told = {"seconds": time.monotonic() - begin}
+        kept = (read_json(self._history(trial)) or {}) | {"seconds": time.monotonic() - begin}
         if len(scores) > 1:
-            told["deviation"] = float(np.std([each[OBJECTIVE] for each in scores], ddof=1))
-        self._keep(trial, **told)
+            kept["deviation"] = float(np.std([each[OBJECTIVE] for each in scores], ddof=1))
+        write_json(self._history(trial), kept)
         if not np.isfinite(metrics[OBJECTIVE]):
             raise keras_tuner.errors.FailedTrialError(f"{OBJECTIVE} is {metrics[OBJECTIVE]}")
         values = trial.hyperparameters.values
@@ -147,7 +147,8 @@ class Study(keras_tuner.Tuner):
         model.save_weights(beside)
         os.replace(beside, self._weights(trial.trial_id, fold))
         if fold == 0:
-            self._keep(trial, history=history.history, curve=rule.curve)
+            kept = {"history": history.history, "curve": rule.curve}
+            write_json(self._history(trial), kept)
             rule.history = history.history
         metrics = {
             name: float(curve[history.best_epoch])
@@ -163,10 +164,8 @@ class Study(keras_tuner.Tuner):
             warnings.simplefilter("ignore", UserWarning)
             return self.hypermodel.fit(trial.hyperparameters, *arguments, verbose=0, **keywords)
 
-    def _keep(self, trial: Any, **told: Any) -> None:
-        """Adds to what the directory of a trial tells of its training."""
-        path = Path(self.get_trial_dir(trial.trial_id)) / HISTORY
-        write_json(path, (read_json(path) or {}) | told)
+    def _history(self, trial: Any) -> Path:
+        return Path(self.get_trial_dir(trial.trial_id)) / HISTORY
 
     def _weights(self, trial_id: str, fold: int | str) -> str:
         return str(Path(self.get_trial_dir(trial_id)) / f"fold-{fold}.weights.h5")
@@ -174,8 +173,7 @@ class Study(keras_tuner.Tuner):
     def _curves_but(self, trial: Any) -> list[list[float]]:
         """The objective after each epoch of the other trials that have ended."""
         found = Path(self.project_dir).glob(f"trial_*/{HISTORY}")
-        own = Path(self.get_trial_dir(trial.trial_id)) / HISTORY
-        read = [read_json(path) for path in sorted(found) if path != own]
+        read = [read_json(path) for path in sorted(found) if path != self._history(trial)]
         return [each["curve"] for each in read if each]
 
 

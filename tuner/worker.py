@@ -138,10 +138,11 @@ def _channel(chief: str) -> grpc.Channel:
     keras-tuner's own lets up to two minutes pass before it looks again for a lost chief, and fails the
     call that was under way when it was lost. What a chief is asked or told twice it hears once.
     """
+    soon = GREETING / 3
     again = {
         "maxAttempts": 5,  # each waits for the chief
         "initialBackoff": "0.2s",
-        "maxBackoff": f"{GREETING / 3}s",
+        "maxBackoff": f"{soon}s",
         "backoffMultiplier": 2,
         "retryableStatusCodes": ["UNAVAILABLE"],
     }
@@ -149,7 +150,7 @@ def _channel(chief: str) -> grpc.Channel:
     return grpc.insecure_channel(
         chief,
         [
-            ("grpc.max_reconnect_backoff_ms", int(1000 * GREETING / 3)),
+            ("grpc.max_reconnect_backoff_ms", int(1000 * soon)),
             ("grpc.service_config", json.dumps(config)),
         ],
     )

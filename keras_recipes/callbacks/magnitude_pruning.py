@@ -24,9 +24,9 @@ class MagnitudePruning(keras.callbacks.Callback):
     Kernels are pruned, those of separable convolutions and recurrent layers too; biases, batch
     normalization and embeddings are not. The share of zeros goes up on the cubic ramp of Zhu &
     Gupta. All of it is computed in the compiled step, so that the zeros hold after each single one,
-    with momentum too, and under `steps_per_execution`, XLA and on several devices. The masks are the callback's: the model stays the Keras model that it was,
-    and there is nothing to take off afterwards. Each epoch's logs get the `sparsity` of what is
-    pruned. TensorFlow only.
+    with momentum too, and under `steps_per_execution`, XLA and on several devices. The masks are the
+    callback's: the model stays the Keras model that it was, and there is nothing to take off
+    afterwards. Each epoch's logs get the `sparsity` of what is pruned. TensorFlow only.
 
     A model that has zeros when the training begins goes on from them, whether pruning has made them
     or an L1 penalty: they stay, and the share of zeros never falls. Only a kernel that is zero

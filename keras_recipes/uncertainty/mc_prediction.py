@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_recipes.arrays import as_inputs, check_no_dataset
+from keras_recipes.arrays import as_inputs, check_no_dataset, rows_of
 from keras_recipes.checks import check_instance, check_integer
 from keras_recipes.graph_passes import without_kept_gradients, without_passes
 from keras_recipes.uncertainty.links import KINDS, Link, links_of
@@ -239,16 +239,12 @@ def _batches(sampler: Sampler, x: Any, size: int) -> Iterator[tuple[list[Any], i
     """The deterministic parts of batches, and how many examples are in each."""
     count = _count(x)
     for start_of_block in range(0, count, BLOCK * size):
-        block = _rows(x, start_of_block, start_of_block + BLOCK * size)
+        block = rows_of(x, start_of_block, start_of_block + BLOCK * size)
         kept, length = sampler.deterministic_part(block), _count(block)
         # A layer may have moved another axis into that of the batch, which then stays whole.
         step = size if all(len(value) == length for value, *_ in kept) else length
         for first in range(0, length, step):
-            yield _rows(kept, first, first + step), min(step, length - first)
-
-
-def _rows(data: Any, first: int, last: int) -> Any:
-    return tree.map_structure(lambda each: each[first:last], data)
+            yield rows_of(kept, first, first + step), min(step, length - first)
 
 
 def _count(x: Any) -> int:
