@@ -6,20 +6,14 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops, tree
+from keras import tree
 
 from keras_recipes.arrays import as_inputs, check_no_dataset, rows_of
 from keras_recipes.checks import check_instance, check_integer
-from keras_recipes.graph_passes import without_kept_gradients, without_passes
-from keras_recipes.uncertainty.links import KINDS, Link, links_of
-from keras_recipes.uncertainty.moments import start, summary, update
+from keras_recipes.graph_passes import without_passes
+from keras_recipes.uncertainty.draws import draws_of
 from keras_recipes.uncertainty.sampling import Sampler, random_layers
 
-AT_ONCE = (
-    5 * 2**18
-)  # numbers in the largest tensor of a draw: several draws of few rows go together
-MOST = 256  # draws that go together at most: they share how a dropout rate is rounded
-SIDE_BY_SIDE = 8  # draws in the making: one takes random bits while another multiplies
 BLOCK = 8  # batches that go together through the deterministic part, which is called eagerly
 
 
@@ -68,8 +62,9 @@ def mc_predict(
     Dropout, spatial, Gaussian and alpha dropout and the MC layers are drawn anew for each example
     and sample, however deep in the model; all else is as at inference, batch normalization too.
     What comes before the first of them is computed once. Mean and deviation are kept up to date
-    sample by sample, so that memory does not grow with `n_samples`. The model, its random seeds
-    among it, stays as it is. TensorFlow only.
+    sample by sample, so that memory does not grow with `n_samples`. The weights of the model and its
+    random seeds stay as they are. The graph of the draws is kept with the model, and is traced again
+    where a layer has been given another rate, say. TensorFlow only.
 
     Args:
         model: A built `keras.Model` with dropout, compiled or not.
@@ -105,134 +100,15 @@ def mc_predict(
     x = as_inputs(model, x)
     if not _count(x):
         raise ValueError("`x` must have at least 1 example. Received: none. Pass some.")
-    sampler = Sampler(model, seed)
-    links = links_of(model, sampler.output_layers)
-    loop = _Loop(sampler, links, min(batch_size, _count(x)), n_samples)
+    draws = draws_of(model, min(batch_size, _count(x)), n_samples)
+    batches = _batches(draws.sampler, x, batch_size)
     with without_passes(model):
-        parts = [loop.run(kept, rows) for kept, rows in _batches(sampler, x, batch_size)]
+        parts = list(draws.run(batches, draws.sampler.new_seeds(seed)))
     outputs = tree.map_structure(_join, *parts)
     mean, std, entropy, information = (
         tree.pack_sequence_as(_structure(model), kind) for kind in zip(*outputs, strict=True)
     )
     return MCPrediction(mean, std, entropy, information, n_samples)
-
-
-class _Loop:
-    """The draws of a batch and their moments, in one call of a graph.
-
-    Args:
-        sampler: What draws.
-        links: How each output gives probabilities, None where its operation does not tell.
-        rows: Examples in a whole batch.
-        n_samples: Number of draws.
-    """
-
-    def __init__(
-        self, sampler: Sampler, links: list[Link | None], rows: int, n_samples: int
-    ) -> None:
-        self._sampler = sampler
-        self._links = links
-        self._n_samples = n_samples
-        self._copies = 1
-        if sampler.has_masks_of_each_row():
-            self._copies = min(n_samples, MOST, max(1, AT_ONCE // (rows * sampler.widest)))
-        self._steps = -(-n_samples // self._copies)
-        self._begun = 0
-        self._function: Any = None
-
-    def run(self, kept: list[Any], rows: int) -> list[tuple[Any, ...]]:
-        """Returns for each output its mean, deviation, entropy and mutual information.
-
-        Args:
-            kept: The deterministic part of a batch.
-            rows: Its number of examples.
-        """
-        import tensorflow as tf
-
-        try:
-            if self._function is None:
-                self._function = self._traced(kept)
-            summaries = self._function(kept, *map(tf.constant, (rows, self._begun)))
-        except Exception:  # TensorFlow's own say nothing of what is wrong
-            self._check_rows(kept, rows)
-            raise
-        self._begun += self._steps
-        return tree.map_structure(_as_numpy, summaries)
-
-    def _check_rows(self, kept: list[Any], rows: int) -> None:
-        for output in self._sampler.draw(kept, 0):
-            if output.shape[:1] != (rows,):
-                raise ValueError(
-                    "`model` must give a row for each example. Received: an output of shape "
-                    f"{tuple(output.shape)} for {rows} examples. Reshape and reduce all axes but the "
-                    "first, that of the batch."
-                ) from None
-
-    def _traced(self, kept: list[Any]) -> Any:
-        import tensorflow as tf
-
-        def any_rows(each: Any) -> Any:
-            return tf.TensorSpec([None, *each.shape[1:]], each.dtype)
-
-        number = tf.TensorSpec([], tf.int32)
-        signature = [tree.map_structure(any_rows, kept), number, number]
-        # A concrete one, as TensorFlow warns of functions that are traced often: each call has its own.
-        function = tf.function(self._summaries, input_signature=signature, autograph=False)
-        return function.get_concrete_function()
-
-    @without_kept_gradients()
-    def _summaries(self, kept: list[Any], rows: Any, first: Any) -> list[Any]:
-        import tensorflow as tf
-
-        repeated = tree.map_structure(self._repeat, kept)
-        shapes, links = self._first_look(kept)
-
-        def step(number: Any, moments: list[Any]) -> Any:
-            count = number * self._copies
-            wanted = tf.minimum(self._copies, self._n_samples - count)
-            outputs = self._sampler.draw(repeated, first + number)
-            return number + 1, [
-                update(before, count, link.applied(self._split(output, rows)[:wanted]), link.kind)
-                for before, output, link in zip(moments, outputs, links, strict=True)
-            ]
-
-        begun = [
-            start((rows, *shape[1:]), link.kind) for shape, link in zip(shapes, links, strict=True)
-        ]
-        _, moments = tf.while_loop(
-            lambda number, _: number < self._steps,
-            step,
-            (0, begun),
-            parallel_iterations=SIDE_BY_SIDE,
-        )
-        return [
-            summary(each, self._n_samples, link.kind)
-            for each, link in zip(moments, links, strict=True)
-        ]
-
-    def _first_look(self, kept: list[Any]) -> tuple[list[Any], list[Link]]:
-        """The shapes and the links of the outputs, from a draw where the model does not tell."""
-        shapes = self._sampler.output_shapes
-        known = [link for link in self._links if link is not None]
-        if len(known) == len(shapes) and all(each and None not in each[1:] for each in shapes):
-            return shapes, known
-        outputs = self._sampler.draw(kept, 0)
-        ends = [output.op.type.lower() for output in outputs]
-        links = [
-            link or Link(end if end in KINDS else None)
-            for link, end in zip(self._links, ends, strict=True)
-        ]
-        return [ops.shape(output) for output in outputs], links
-
-    def _repeat(self, each: Any) -> Any:
-        import tensorflow as tf
-
-        if self._copies == 1:
-            return each
-        return tf.tile(each, [self._copies] + [1] * (len(each.shape) - 1))
-
-    def _split(self, output: Any, rows: Any) -> Any:
-        return ops.reshape(output, (self._copies, rows, *ops.shape(output)[1:]))
 
 
 def _batches(sampler: Sampler, x: Any, size: int) -> Iterator[tuple[list[Any], int]]:
@@ -249,10 +125,6 @@ def _batches(sampler: Sampler, x: Any, size: int) -> Iterator[tuple[list[Any], i
 
 def _count(x: Any) -> int:
     return len(tree.flatten(x)[0])
-
-
-def _as_numpy(each: Any) -> Any:
-    return None if each is None else ops.convert_to_numpy(each)
 
 
 def _join(*parts: Any) -> Any:

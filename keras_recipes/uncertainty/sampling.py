@@ -27,13 +27,10 @@ class Sampler:
 
     Args:
         model: A built model with dropout.
-        seed: Of the draws.
     """
 
-    def __init__(self, model: keras.Model, seed: int | None) -> None:
+    def __init__(self, model: keras.Model) -> None:
         self._layers = random_layers(model)
-        seeds = np.random.default_rng(seed).integers(2**31, size=len(self._layers))
-        self._seeds = [_Seeds(int(each)) for each in seeds]
         self.graph = LayerCalls(model)
         self._before, self._after = [], []
         random: set[int] = set()
@@ -47,6 +44,12 @@ class Sampler:
         given = {slot.number for slot in self.graph.outputs}
         self._kept = sorted((taken | given) - random)
         self._widths = [_width(self.graph.shapes[number]) for number in (*self._kept, *random)]
+
+    @property
+    def operations(self) -> list[Any]:
+        """What is called in each draw, in this order: layers, and operations of `keras.ops`."""
+        called = (call.operation for call in self._after)
+        return [each for each in called if isinstance(each, keras.Operation)]
 
     @property
     def output_layers(self) -> list[Any]:
@@ -77,19 +80,25 @@ class Sampler:
             for value, mask in zip(kept, masks, strict=True)
         ]
 
-    def draw(self, kept: list[Any], number: Any) -> list[Any]:
+    def new_seeds(self, seed: int | None) -> np.ndarray:
+        """Returns a seed for each random layer, the same ones for the same `seed`."""
+        size = len(self._layers)
+        return np.random.default_rng(seed).integers(2**31, size=size, dtype=np.int32)
+
+    def draw(self, kept: list[Any], number: Any, seeds: Any) -> list[Any]:
         """Returns the outputs of the model in one draw, in a flat list.
 
         Args:
             kept: What `deterministic_part` returned.
             number: An integer tensor that tells this draw from the others.
+            seeds: What `new_seeds` returned, or a tensor of it.
         """
         values = {}
         for slot, (value, *mask) in zip(self._kept, kept, strict=True):
             values[slot] = value
             if mask:
                 value._keras_mask = mask[0]
-        with self._dropping(number), keras.StatelessScope():
+        with self._dropping(number, seeds), keras.StatelessScope():
             for call in self._after:
                 call.run(values)
         return [values[slot.number] for slot in self.graph.outputs]
@@ -100,31 +109,36 @@ class Sampler:
         return all(not shape or shape[0] is None for shape in shapes)
 
     @contextlib.contextmanager
-    def _dropping(self, number: Any) -> Iterator[None]:
+    def _dropping(self, number: Any, seeds: Any) -> Iterator[None]:
         """Has the random layers drop as in training, by seeds that are not the model's."""
         own_seeds = [layer.seed_generator for layer in self._layers]
-        for layer, seeds in zip(self._layers, self._seeds, strict=True):
-            seeds.begin(number)
+        for index, layer in enumerate(self._layers):
             # In the object's own dictionary, where it hides the method and Keras tracks nothing.
-            vars(layer).update(call=_dropping_call(layer), seed_generator=seeds)
+            generator = _Seeds(seeds[index], number)
+            vars(layer).update(call=_dropping_call(layer), seed_generator=generator)
         try:
             yield
         finally:
-            for layer, seeds in zip(self._layers, own_seeds, strict=True):
-                vars(layer)["seed_generator"] = seeds
+            for layer, generator in zip(self._layers, own_seeds, strict=True):
+                vars(layer)["seed_generator"] = generator
                 del vars(layer)["call"]
 
 
 class _Seeds(keras.random.SeedGenerator):
-    """Seeds that go by the number of the draw: no state, so that draws may run side by side."""
+    """Seeds that go by the number of the draw: no state, so that draws may run side by side.
 
-    def begin(self, draw: Any) -> None:
-        self._draw, self._calls = draw, 0
+    Args:
+        seed: Of the layer, an int32 of NumPy or a tensor of it.
+        draw: The number of the draw.
+    """
+
+    def __init__(self, seed: Any, draw: Any) -> None:  # Keras's own makes a variable
+        self._seed, self._draw, self._calls = seed, draw, 0
 
     def next(self, ordered: bool = True) -> Any:
         self._calls += 1  # of a layer that the model calls more than once
-        seed = (self._initial_seed + 0x9E3779B1 * self._calls) % 2**31
-        return ops.stack([ops.convert_to_tensor(seed, "int32"), ops.cast(self._draw, "int32")])
+        mixed = ops.bitwise_xor(self._seed, (0x9E3779B1 * self._calls) % 2**31)
+        return ops.stack([mixed, ops.cast(self._draw, "int32")])
 
 
 def random_layers(operation: Any) -> list[keras.Layer]:

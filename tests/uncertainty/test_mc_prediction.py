@@ -1,5 +1,9 @@
 """Monte Carlo predictions against draws of Keras's own, one for each row of a large batch."""
 
+import copy
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -249,6 +253,125 @@ def test_what_comes_before_dropout_is_computed_once():
     calls.clear()
     kr.mc_predict(model, X, 100)
     assert calls == [ROWS]
+
+
+class Scaling(layers.Layer):
+    scale, traces = 1.0, 0
+
+    def call(self, x):
+        Scaling.traces += 1
+        return self.scale * x
+
+
+def traces_of(model, *arguments, **keywords):
+    """How often a prediction calls the layer in each draw; and the prediction."""
+    before = Scaling.traces
+    prediction = kr.mc_predict(model, *arguments, **keywords)
+    return Scaling.traces - before, prediction
+
+
+def test_a_prediction_goes_by_the_graph_of_the_one_before():
+    model = stack(layers.Dropout(0.5), Scaling())
+    model.compile("sgd", "mse")
+    assert traces_of(model, X, 5, seed=1)[0] == 1
+    repeated, first = traces_of(model, X, 5, seed=1)
+    assert repeated == 0
+    model.fit(X, np.zeros((ROWS, 3)), verbose=0)
+    again, trained = traces_of(model, X[:5], 5, batch_size=4, seed=1)
+    assert again == 0
+    assert (trained.mean != first.mean[:5]).any()
+    fresh = keras.models.clone_model(model)
+    fresh.set_weights(model.get_weights())
+    same = kr.mc_predict(fresh, X[:5], 5, batch_size=4, seed=1)
+    np.testing.assert_array_equal(trained.mean, same.mean)
+
+
+def change_the_rate(model):
+    model.layers[0].rate = 0.9
+
+
+def change_what_a_layer_goes_by(model):
+    model.layers[1].scale = 2.0
+
+
+def change_an_activation(model):
+    model.layers[2].activation = keras.activations.relu
+
+
+def change_the_loss(model):
+    model.compile(loss="mse")
+
+
+def change_the_layers(model):
+    output = model.layers[-1]
+    model.pop()
+    model.pop()
+    model.add(output)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        change_the_rate,
+        change_what_a_layer_goes_by,
+        change_an_activation,
+        change_the_loss,
+        change_the_layers,
+    ],
+)
+def test_what_is_changed_in_a_model_changes_its_prediction(change):
+    model = keras.Sequential(
+        [
+            keras.Input((5,)), layers.Dropout(0.5), Scaling(), layers.Activation("tanh"),
+            layers.Dense(3, "softmax"),
+        ]
+    )  # fmt: skip
+    x = SERIES[:, :, 0]
+    before = kr.mc_predict(model, x, 5, seed=1)
+    change(model)
+    changed = kr.mc_predict(model, x, 5, seed=1)
+    del vars(model)["_keras_recipes_draws"]
+    expected = kr.mc_predict(model, x, 5, seed=1)
+    np.testing.assert_array_equal(changed.mean, expected.mean)
+    assert (changed.entropy is None) == (expected.entropy is None)
+    assert changed.entropy is None or (changed.mean != before.mean).any()
+
+
+def test_another_type_of_inputs_is_traced_again():
+    model = own_model()
+    single, double = (kr.mc_predict(model, X.astype(kind), 9, seed=1) for kind in ("f4", "i4"))
+    assert single.mean.shape == double.mean.shape
+    np.testing.assert_array_equal(kr.mc_predict(model, X, 9, seed=1).mean, single.mean)
+
+
+@pytest.mark.parametrize("build", [nested, branches, own_model])
+def test_graphs_are_kept_for_all_kinds_of_models(build):
+    model = build()
+    kr.mc_predict(model, X, 3)
+    kept = vars(model)["_keras_recipes_draws"]
+    kr.mc_predict(model, X, 3)
+    assert vars(model)["_keras_recipes_draws"] is kept
+
+
+@pytest.mark.parametrize("build", [nested, own_model])
+def test_a_model_and_its_graphs_are_let_go(build):
+    model = build()
+    for samples in (2, 3, 2):
+        kr.mc_predict(model, X, samples)
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_model_that_has_predicted_is_saved_as_before(tmp_path):
+    model = stack(layers.Dropout(0.5))
+    prediction = kr.mc_predict(model, X, 5, seed=1)
+    model.save(tmp_path / "model.keras")
+    copies = [keras.models.load_model(tmp_path / "model.keras"), copy.deepcopy(model)]
+    for each in copies:
+        np.testing.assert_array_equal(kr.mc_predict(each, X, 5, seed=1).mean, prediction.mean)
+        assert each.layers[1] is not model.layers[1]
 
 
 def test_many_predictions_are_nothing_to_warn_of(caplog):
