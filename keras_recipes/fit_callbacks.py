@@ -1,5 +1,6 @@
 """The callbacks that `fit` trains with: guard, schedule, early stopping."""
 
+import contextlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -102,9 +103,10 @@ def best_epoch(
 
 def restore(callbacks: Sequence[keras.callbacks.Callback]) -> None:
     """Makes the model what it was compiled as, after a `fit` that was interrupted too."""
-    for callback in callbacks:
-        if isinstance(callback, Schedule | StepRecords | MagnitudePruning):
-            callback.restore()
+    with contextlib.ExitStack() as stack:  # where one fails the others follow
+        for callback in reversed(callbacks):
+            if isinstance(callback, Schedule | StepRecords | MagnitudePruning):
+                stack.callback(callback.restore)
 
 
 def with_logs(

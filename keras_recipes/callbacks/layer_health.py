@@ -55,12 +55,13 @@ class LayerHealth(StepRecords):
     @property
     def diagnosis(self) -> Diagnosis:
         """The last look; an error before the first."""
+        self.take()
         if not self.statistics:
             raise ValueError(
                 "There must have been a look at the layers. Received: none. Train first."
             )
         last = self.statistics[-1]
-        return Diagnosis(self._layers, last, self._loss, tuple(find(self._layers, last)))
+        return Diagnosis(self._layers, last, float(self._loss), tuple(find(self._layers, last)))
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         check_backend("LayerHealth")
@@ -78,10 +79,8 @@ class LayerHealth(StepRecords):
         self.model.make_train_function(force=True)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        looks = len(self.statistics)
         super().on_train_batch_end(batch, logs)
-        if len(self.statistics) > looks:
-            self._loss = float(logs["loss"]) if logs else np.nan
+        self._loss = (logs or {}).get("loss", np.nan)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         super().on_train_end(logs)
@@ -93,9 +92,9 @@ class LayerHealth(StepRecords):
 
         After a `keras.Model.fit` that was interrupted the next one with such a callback does so.
         """
-        super().restore()
         if self.model is not None and self.model.__dict__.pop("train_step", None) is not None:
             self.model.make_train_function(force=True)
+        super().restore()
 
     def _step(self, train_step: Any, data: Any) -> Any:
         import tensorflow as tf

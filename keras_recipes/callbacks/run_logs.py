@@ -41,6 +41,9 @@ class RunLogs(keras.callbacks.TensorBoard):
             for writer in self._writers.values():
                 writer.flush()
 
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        super().on_train_batch_end(batch)  # which makes summaries of logs that go nowhere
+
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         with written(Path(self.log_dir)):
             super().on_test_end(logs)

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_recipes.callbacks.early_stopping import EarlyStopping
+from keras_recipes.callbacks.step_records import StepRecords
 from keras_recipes.checkpoints import Checkpoint, save_checkpoint
 from keras_recipes.optimizers.following import innermost, steps_taken
 from keras_recipes.run_directory import RunDirectory
@@ -45,6 +46,7 @@ class SavedState(keras.callbacks.Callback):
         self._saved = saved
         self._constants = constants
         self._callbacks = [each for each in callbacks if hasattr(each, "get_state")]
+        self._records = [each for each in callbacks if isinstance(each, StepRecords)]
         self._history = next(c for c in callbacks if isinstance(c, keras.callbacks.History))
         self._early_stopping = [c for c in callbacks if isinstance(c, EarlyStopping)]
         self._every = every
@@ -89,6 +91,8 @@ class SavedState(keras.callbacks.Callback):
 
     def _save(self, epoch: int, step: int) -> None:
         start = time.perf_counter()
+        for callback in self._records:
+            callback.take()
         checkpoint = self._capture(epoch, step)
         if all(np.isfinite(array).all() for array in checkpoint.arrays.values()):
             save_checkpoint(self._directory, steps_taken(self.model.optimizer), checkpoint)

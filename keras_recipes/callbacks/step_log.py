@@ -64,12 +64,12 @@ class StepLog(StepRecords):
 
         After a `keras.Model.fit` that was interrupted the next one with such a callback does so.
         """
-        super().restore()
         if self._undo:
             for undo in reversed(self._undo):
                 undo()
             self._undo = []
             self.model.make_train_function(force=True)
+        super().restore()
 
     def _replace(self, owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
         """Has an object use `wrapper(method, ...)` for its method, without Keras tracking it."""

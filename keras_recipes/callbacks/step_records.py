@@ -15,6 +15,7 @@ from keras_recipes.checks import check_instance, check_integer
 from keras_recipes.optimizers.following import steps_taken
 
 KEPT = 256  # slots for records that wait in the graph until Python takes them
+PAUSE = 0.5  # seconds that they may wait
 
 
 class StepRecords(keras.callbacks.Callback):
@@ -37,7 +38,9 @@ class StepRecords(keras.callbacks.Callback):
             check_instance("log_dir", log_dir, (str, os.PathLike), "a path")
         self.log_dir = log_dir
         self.steps: list[int] = []
-        self._steps_before = 0
+        self._steps_before = 0  # what came after it waits
+        self._read = 0  # records that are taken
+        self._tags: Sequence[str] | None = None
         self._log_into: str | Path | None = None
         self._writer: Any = None
 
@@ -49,15 +52,36 @@ class StepRecords(keras.callbacks.Callback):
         """
         self._log_into = directory
 
+    def take(self) -> None:
+        """Takes the records that wait in the graph, and writes them; a checkpoint comes after it."""
+        if self._tags is None:  # no step has been traced
+            return
+        count = int(ops.convert_to_numpy(self._count))
+        records, at = ops.convert_to_numpy(self._records), ops.convert_to_numpy(self._at)
+        with self._written():
+            # The slot of the next one may hold a step that was not taken.
+            for number in range(max(self._read, count - KEPT + 1), count):
+                self._read, record = number + 1, records[number % KEPT].copy()
+                self.steps.append(int(at[number % KEPT]))
+                self._taken(record)
+                if self._writer is not None:
+                    self._write(self.steps[-1], record)
+            if self._writer is not None:
+                self._writer.flush()
+        self._time = time.perf_counter()
+
     def restore(self) -> None:
         """Makes the model what it was; `keras_recipes.fit` does so at its end.
 
         After a `keras.Model.fit` that was interrupted the next one with such a callback does so.
         """
-        if self._writer is not None:
-            self._writer.close()
-        self._log_into = self._writer = None
-        leave(self)
+        try:
+            self.take()
+            if self._writer is not None:
+                self._writer.close()
+        finally:
+            self._log_into = self._writer = None
+            leave(self)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._taken_before = steps_taken(self.model.optimizer)
@@ -69,12 +93,17 @@ class StepRecords(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         steps = self._taken_before + batch + 1 - (self._first_batch or 0)
-        if (steps - 1) // self.every > (self._steps_before - 1) // self.every:
-            self._take()
-        self._steps_before = steps
+        waiting = (steps - 1) // self.every - (self._steps_before - 1) // self.every
+        # As long as this execution was, the next one may be twice as long.
+        full = 3 * waiting >= KEPT
+        if full or (waiting and time.perf_counter() - self._time > PAUSE):
+            self.take()
+            self._steps_before = steps
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.take()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._take()
         self.restore()
 
     def _open(self) -> None:
@@ -85,8 +114,8 @@ class StepRecords(keras.callbacks.Callback):
             raise ValueError(
                 f"`callbacks` must have one {kind} at most. Received: two. Leave one of them out."
             )
-        self._tags: Sequence[str] | None = None
-        self._steps_before = 0
+        self._tags = None
+        self._steps_before, self._time = 0, time.perf_counter()
         log_dir = self._log_into if self.log_dir is None else self.log_dir
         if log_dir is not None:
             self._writer = _writer(Path(log_dir))
@@ -115,23 +144,6 @@ class StepRecords(keras.callbacks.Callback):
 
     def _taken(self, record: np.ndarray) -> None:
         raise NotImplementedError
-
-    def _take(self) -> None:
-        if self._tags is None:  # no step has been traced
-            return
-        count = int(ops.convert_to_numpy(self._count))
-        records, at = ops.convert_to_numpy(self._records), ops.convert_to_numpy(self._at)
-        with self._written():
-            # The slot of the next one may hold a step that was not taken.
-            for number in range(max(self._read, count - KEPT + 1), count):
-                record = records[number % KEPT].copy()
-                self.steps.append(int(at[number % KEPT]))
-                self._taken(record)
-                if self._writer is not None:
-                    self._write(self.steps[-1], record)
-            if self._writer is not None:
-                self._writer.flush()
-        self._read = count
 
     def _write(self, step: int, record: np.ndarray) -> None:
         from tensorboard.compat.proto.event_pb2 import Event

@@ -70,7 +70,7 @@ def test_a_step_that_was_not_taken_spoils_no_record(model, monkeypatch):
     for number in range(5):
         log._record(number, np.float32([number]))
     log._record(5, np.float32([np.nan]), False)
-    log._take()
+    log.take()
     assert log.values["a"] == [2.0, 3.0, 4.0]
 
 
@@ -80,3 +80,38 @@ def test_two_of_a_kind_are_refused(model, kind, train):
     with pytest.raises(ValueError, match=f"must have one {kind.__name__} at most"):
         train(model, X, Y, callbacks=[kind(), kind()], verbose=0)
     train(model, X, Y, epochs=1, callbacks=[kind()], verbose=0)
+
+
+def test_what_waits_is_taken_before_there_is_too_much_of_it(model):
+    log = StepLog(every=1)
+    model.fit(np.tile(X, (20, 1)), np.tile(Y, (20, 1)), batch_size=1, callbacks=[log], verbose=0)
+    assert log.steps == list(range(1280))
+
+
+@pytest.mark.parametrize("train", [kr.fit, keras.Model.fit], ids=["ours", "keras"])
+def test_another_callback_has_the_last_look(model, train):
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            assert health.diagnosis
+            looks.append(health.steps[-1])
+
+    health, looks = LayerHealth(every=2), []
+    model.steps_per_execution = 1
+    keywords = {"steps_per_execution": 1} if train is kr.fit else {}
+    train(model, X, Y, batch_size=8, epochs=1, callbacks=[health, Look()], verbose=0, **keywords)
+    assert looks == [0, 0, 2, 2, 4, 4, 6, 6]
+
+
+def test_the_step_of_an_error_is_logged(model, tmp_path):
+    class Fail(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 5:
+                raise KeyboardInterrupt
+
+    log = StepLog(every=1)
+    with pytest.raises(KeyboardInterrupt):
+        kr.fit(
+            model, X, Y, batch_size=8, steps_per_execution=1, max_learning_rate=0.01,
+            run_dir=tmp_path, callbacks=[log, Fail()], verbose=0,
+        )  # fmt: skip
+    assert log.steps == list(range(6))
