@@ -1,5 +1,6 @@
 """Checkpoints that a kill cannot hurt: written beside, flushed, renamed; checked when read."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -39,16 +40,19 @@ def not_written(path: Path, number: int | None, reason: str | None) -> OSError:
     )
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, writer: str = "") -> None:
     """Writes a file so that it has either its old content or the new, whatever happens.
 
-    Two processes must not write into one directory at a time.
+    Args:
+        path: The file.
+        content: Its new content.
+        writer: Tells processes apart that write into one directory at a time.
 
     Raises:
         OSError: If it cannot be written; what was there stays.
     """
     # One name a directory: what a kill leaves is written over by the next that is written.
-    beside = path.with_name(UNFINISHED)
+    beside = path.with_name(UNFINISHED + writer)
     try:
         with beside.open("wb") as file:
             file.write(content)
@@ -56,7 +60,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise not_written(path, error.errno, error.strerror) from error
     _flush_directory(path.parent)
 

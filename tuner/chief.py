@@ -16,6 +16,7 @@ from tuner.oracles import Dependable
 
 POLL = 0.2  # seconds between two looks at the workers
 GREETING = 3.0  # seconds in which workers find a chief that was started again
+MENDABLE = 2  # a command's exit status after an error that its message says how to mend
 DEATHS = 10  # of workers over one trial, or where none has one, after which it is not tried again
 
 
@@ -50,10 +51,13 @@ class LocalWorkers:
 
         Raises:
             RuntimeError: If workers die without a trial.
+            OSError: If one ends with what the user can mend, such as a full disk.
         """
         if self._oracle.ongoing_trials:
             del self._deaths[""]
         for name, status in self._nursery.ended():
+            if status == MENDABLE:
+                raise OSError(f"{name} ended, and said: {self._last_words(name)}")
             if status != 0:  # else it made room for a fresh one
                 trial = self._oracle.ongoing_trials.get(name)
                 told = trial.trial_id if trial else ""
@@ -67,12 +71,13 @@ class LocalWorkers:
         if trial_id:
             self._oracle.end_of(name, f"{DEATHS} processes that ran it ended {how}")
             return
-        log = self._log(name)
-        last = log.read_text().strip().splitlines()[-1:] or ["nothing"]
         raise RuntimeError(
             f"Workers must start. Received: {DEATHS} that ended {how} before they had a trial; the "
-            f"last said: {last[0]} See {log}."
+            f"last said: {self._last_words(name)} See {self._log(name)}."
         )
+
+    def _last_words(self, name: str) -> str:
+        return (self._log(name).read_text().strip().splitlines() or ["nothing"])[-1]
 
     def _start(self, name: str) -> None:
         self._nursery.start(name, [*self._flags, "--name", name], self._log(name))
@@ -136,7 +141,7 @@ def lead(
         look: Called some times a second.
 
     Raises:
-        OSError: If nothing can listen at the address.
+        OSError: If nothing can listen at the address, or something cannot be written.
         RuntimeError: If workers of this machine do not start.
     """
     begin = time.monotonic()
@@ -149,6 +154,8 @@ def lead(
         ]  # fmt: skip
         workers = LocalWorkers(oracle, nursery, count, flags, run_dir) if nursery else None
         while not servicer.stop_triggered:
+            if oracle.broken_by:  # while it answered a worker, which then ends as well
+                raise oracle.broken_by
             if workers:
                 workers.check()
             oracle.expire()

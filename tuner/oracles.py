@@ -3,7 +3,9 @@
 import functools
 import json
 import math
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from keras_tuner.oracles import (
     HyperbandOracle,
     RandomSearchOracle,
 )
+from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
 from keras_recipes.checkpoints import write_atomically
 
@@ -35,13 +38,33 @@ class _Limit(int):
         return f"{int(self):04d}"
 
 
+def _synchronized(method: Callable[..., Any]) -> Callable[..., Any]:
+    """keras-tuner's own, whose lock stays held after an error, and all who ask then wait for good."""
+    locking = keras_tuner.synchronized(method)
+
+    @functools.wraps(method)
+    def wrapped(self: "Dependable", *arguments: Any, **keywords: Any) -> Any:
+        within_another = THREADS[self] == threading.current_thread().name
+        try:
+            return locking(self, *arguments, **keywords)
+        except Exception as error:
+            if not within_another:
+                self.broken_by = error
+                THREADS[self] = None
+                LOCKS[self].release()
+            raise
+
+    return wrapped
+
+
 class Dependable(keras_tuner.Oracle):
     """What all four algorithms get: atomic files, an exact resume, leases, a budget of time.
 
     The first trial has each hyperparameter's default. Files are written in one move, so that a kill
     leaves none torn. A search that is read back runs the trials again that were running, and no
     other. A trial whose worker is not heard of is run again, and counts once, whoever ends it first.
-    Failures in a row end the search without an exception.
+    Failures in a row end the search without an exception. After an error of its own, such as a full
+    disk, `broken_by` is that error, and what it says of the search is no longer to be trusted.
 
     Args:
         **keywords: Those of keras-tuner's oracle.
@@ -53,6 +76,7 @@ class Dependable(keras_tuner.Oracle):
         super().__init__(**keywords)
         self.deadline = math.inf
         self.stopped_by = ""
+        self.broken_by: Exception | None = None
         self._over = False
         self._seen: dict[str, float] = {}  # trial -> when its worker was heard of
 
@@ -71,7 +95,7 @@ class Dependable(keras_tuner.Oracle):
         space = self.get_space()
         return {each.name: each.default for each in space.space if space.is_active(each)}
 
-    @keras_tuner.synchronized
+    @_synchronized
     def create_trial(self, tuner_id: str) -> Trial:
         trial = super().create_trial(tuner_id)
         if trial.status == "STOPPED" and self.ongoing_trials:
@@ -84,13 +108,13 @@ class Dependable(keras_tuner.Oracle):
         self._seen[trial_id] = time.monotonic()  # a worker's sign of life
         return super().get_trial(trial_id)
 
-    @keras_tuner.synchronized
+    @_synchronized
     def update_trial(self, trial_id: str, metrics: dict[str, Any], step: int = 0) -> Trial:
         if self._is_open(trial_id):
             super().update_trial(trial_id, metrics, step)
         return self.trials[trial_id]
 
-    @keras_tuner.synchronized
+    @_synchronized
     def end_trial(self, trial: Trial) -> None:
         name = trial.trial_id
         if not self._is_open(name):
@@ -102,7 +126,7 @@ class Dependable(keras_tuner.Oracle):
             trial.message = kept.get("message")
         super().end_trial(trial)
 
-    @keras_tuner.synchronized
+    @_synchronized
     def end_of(self, tuner_id: str, reason: str) -> None:
         """Ends the trial that a worker runs as failed.
 
@@ -113,7 +137,7 @@ class Dependable(keras_tuner.Oracle):
         trial = self.ongoing_trials[tuner_id]
         self.end_trial(Trial(trial.hyperparameters, trial.trial_id, "FAILED", reason))
 
-    @keras_tuner.synchronized
+    @_synchronized
     def expire(self) -> None:
         """Has the trials run again whose workers were not heard of for the time of a lease."""
         for tuner_id, trial in list(self.ongoing_trials.items()):
@@ -123,7 +147,7 @@ class Dependable(keras_tuner.Oracle):
                 trial.metrics = Trial(trial.hyperparameters).metrics  # empty
                 self._retry_queue.append(trial.trial_id)
 
-    @keras_tuner.synchronized
+    @_synchronized
     def close(self) -> None:
         """Notes that the search is over, which `is_over` tells those who no longer hear of it."""
         self._over = True
@@ -256,9 +280,9 @@ def is_over(project: Path) -> bool:
     return bool((read_json(project / "oracle.json") or {}).get("over"))
 
 
-def write_json(path: Path, state: dict[str, Any]) -> None:
-    """Writes JSON in one move."""
-    write_atomically(path, json.dumps(state).encode())
+def write_json(path: Path, state: dict[str, Any], writer: str = "") -> None:
+    """Writes JSON in one move; `writer` tells processes apart that do so in one directory."""
+    write_atomically(path, json.dumps(state).encode(), writer)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

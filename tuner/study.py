@@ -1,7 +1,7 @@
 """The trials of a search: each is built, trained, scored and kept."""
 
 import dataclasses
-import os
+import io
 import statistics
 import time
 import warnings
@@ -14,6 +14,7 @@ import keras
 import keras_tuner
 import numpy as np
 
+from keras_recipes.checkpoints import write_atomically
 from keras_recipes.datasets import Dataset
 from keras_recipes.search_spaces.space import SearchSpace
 from tuner.board import write_trial
@@ -23,6 +24,10 @@ OBJECTIVE = "val_loss"
 COMPARED = 5  # trials that a median is taken of, at least
 PROJECT = "search"
 HISTORY = "history.json"  # in a trial's directory: its epochs, and what else its training tells
+
+
+class NotKept(OSError, keras_tuner.errors.FatalError):
+    """What a trial leaves behind could not be written: no fault of the trial, which is run again."""
 
 
 class Study(keras_tuner.Tuner):
@@ -78,7 +83,16 @@ class Study(keras_tuner.Tuner):
             trial: keras-tuner's.
             data: What to train and validate on.
             epochs: Epochs, where Hyperband does not say how many.
+
+        Raises:
+            NotKept: If something could not be written.
         """
+        try:
+            return self._score(trial, data, epochs)
+        except OSError as error:
+            raise NotKept(str(error)) from error
+
+    def _score(self, trial: Any, data: Dataset, epochs: int) -> dict[str, float]:
         begin = time.monotonic()
         rule = MedianRule(self._curves_but(trial) if self._stop_early else [])
         scores: list[dict[str, float]] = []
@@ -90,7 +104,8 @@ class Study(keras_tuner.Tuner):
         kept = (read_json(self._history(trial)) or {}) | {"seconds": time.monotonic() - begin}
         if len(scores) > 1:
             kept["deviation"] = float(np.std([each[OBJECTIVE] for each in scores], ddof=1))
-        write_json(self._history(trial), kept)
+        # Two workers may have one trial, where a chief was away.
+        write_json(self._history(trial), kept, self.tuner_id)
         if not np.isfinite(metrics[OBJECTIVE]):
             raise keras_tuner.errors.FailedTrialError(f"{OBJECTIVE} is {metrics[OBJECTIVE]}")
         values = trial.hyperparameters.values
@@ -100,7 +115,7 @@ class Study(keras_tuner.Tuner):
     def load_model(self, trial: Any) -> keras.Model:
         """Returns the model of a trial as it was after its training, on the first of its folds."""
         model = self.hypermodel.build(trial.hyperparameters)
-        model.load_weights(self._weights(trial.trial_id, 0))
+        self._load_weights(model, trial.trial_id, 0)
         return model
 
     def train_anew(self, trial: Any, data: Dataset, epochs: int) -> keras.Model:
@@ -130,7 +145,7 @@ class Study(keras_tuner.Tuner):
         values = trial.hyperparameters.values
         model = self.hypermodel.build(trial.hyperparameters)
         if values.get("tuner/trial_id"):  # Hyperband goes on with this one
-            model.load_weights(self._weights(values["tuner/trial_id"], fold))
+            self._load_weights(model, values["tuner/trial_id"], fold)
         history = self._fit(
             trial,
             model,
@@ -142,13 +157,10 @@ class Study(keras_tuner.Tuner):
             callbacks=[rule] if fold == 0 else [],
             seed=seed,
         )
-        # Two workers may have one trial, where a chief was away.
-        beside = self._weights(trial.trial_id, f"{fold}-of-{self.tuner_id}")
-        model.save_weights(beside)
-        os.replace(beside, self._weights(trial.trial_id, fold))
+        self._save_weights(model, trial.trial_id, fold)
         if fold == 0:
             kept = {"history": history.history, "curve": rule.curve}
-            write_json(self._history(trial), kept)
+            write_json(self._history(trial), kept, self.tuner_id)
             rule.history = history.history
         metrics = {
             name: float(curve[history.best_epoch])
@@ -167,8 +179,18 @@ class Study(keras_tuner.Tuner):
     def _history(self, trial: Any) -> Path:
         return Path(self.get_trial_dir(trial.trial_id)) / HISTORY
 
-    def _weights(self, trial_id: str, fold: int | str) -> str:
-        return str(Path(self.get_trial_dir(trial_id)) / f"fold-{fold}.weights.h5")
+    def _save_weights(self, model: keras.Model, trial_id: str, fold: int) -> None:
+        content = io.BytesIO()  # on a full disk HDF5 crashes
+        np.savez(content, *map(keras.ops.convert_to_numpy, model.variables))
+        write_atomically(self._weights(trial_id, fold), content.getvalue(), self.tuner_id)
+
+    def _load_weights(self, model: keras.Model, trial_id: str, fold: int) -> None:
+        with np.load(self._weights(trial_id, fold)) as file:
+            for variable, array in zip(model.variables, file.values(), strict=True):
+                variable.assign(array)
+
+    def _weights(self, trial_id: str, fold: int) -> Path:
+        return Path(self.get_trial_dir(trial_id)) / f"fold-{fold}.weights.npz"
 
     def _curves_but(self, trial: Any) -> list[list[float]]:
         """The objective after each epoch of the other trials that have ended."""
@@ -232,11 +254,14 @@ def split(data: Dataset, folds: int, seed: int) -> Iterator[Dataset]:
 
 
 def check_folds(data: Dataset, folds: int) -> None:
-    """Raises ValueError where there are fewer training and validation rows than folds."""
-    rows = len(data.x_train) + len(data.x_val)
+    """Raises ValueError where there are fewer rows than folds, or no class has as many."""
+    _, y = together(data)
+    rows, of = len(y), "training and validation rows"
+    if data.task in ("binary", "multiclass"):
+        rows, of = int(np.unique(y, return_counts=True)[1].max()), "rows of the largest class"
     if folds > rows:
         raise ValueError(
-            f"`--folds` must be at most the number of rows, {rows}. Received: {folds}. Five or ten is "
+            f"`--folds` must be at most the number of {of}, {rows}. Received: {folds}. Five or ten is "
             "usual."
         )
 

@@ -26,9 +26,10 @@ from tuner.chief import GREETING
 from tuner.nursery import FAREWELL
 from tuner.oracles import FAILURE, LEASE, is_over, read_json, write_json
 from tuner.settings import Settings
-from tuner.study import Study
+from tuner.study import NotKept, Study
 
 WAIT = 300  # seconds for a chief that does not answer, as it may be started again
+SILENCE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 RECYCLED = 200  # trials, after which a worker leaves its place to a fresh process
 LOOK = 5.0  # seconds between two looks whether the search is over
 PAUSE = 0.2  # seconds, before the chief is asked again that had no trial
@@ -62,9 +63,8 @@ class Worker(Study):
     def on_trial_end(self, trial: Any) -> None:
         self._ended += 1
         if trial.message:
-            write_json(
-                Path(self.get_trial_dir(trial.trial_id)) / FAILURE, {"message": trial.message}
-            )
+            path = Path(self.get_trial_dir(trial.trial_id)) / FAILURE
+            write_json(path, {"message": trial.message}, self.tuner_id)
         super().on_trial_end(trial)
 
     def _run_and_update_trial(self, *arguments: Any, **keywords: Any) -> None:
@@ -125,10 +125,14 @@ def work(chief: str, run_dir: Path, name: str, of_this_machine: bool = False) ->
     try:
         with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
             study.search(data, search.epochs)  # keras-tuner prints hyperparameters as it reads them
+    except NotKept:
+        raise
     except (grpc.RpcError, keras_tuner.errors.FatalError) as error:
+        call: Any = error if isinstance(error, grpc.RpcError) else error.__cause__
+        received = f"nothing for {WAIT} s" if call.code() in SILENCE else call.details()
         raise OSError(
-            f"The chief at {chief} must answer. Received: nothing for {WAIT} s. Start it again with the "
-            "same --run-dir and --chief, then this worker"
+            f"The chief at {chief} must answer. Received: {received}. Start it again with the same "
+            "--run-dir and --chief, then this worker"
         ) from error
 
 

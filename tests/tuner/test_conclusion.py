@@ -79,7 +79,7 @@ def spoil(study, trial, factor=-9.0, tilt=0.0):
     kernel, bias = model.get_layer("output").get_weights()
     bias[:5] += tilt
     model.get_layer("output").set_weights([factor * kernel, factor * bias])
-    model.save_weights(study.run_dir / "search" / f"trial_{trial.trial_id}" / "fold-0.weights.h5")
+    study._save_weights(model, trial.trial_id, 0)
 
 
 def kept_model(study):

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -36,12 +37,16 @@ def command(tmp_path):
     return [sys.executable, "-m", "tuner.search", "--run-dir", "run", *map(str, flags)]
 
 
-def start(command, directory):
+def start(command, directory, limit=lambda: None):
+    def prepare():
+        # A shell has what it starts in the background ignore Ctrl-C; these tests may be such.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        limit()
+
     return subprocess.Popen(
         list(map(str, command)), cwd=directory, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"},
-        # A shell has what it starts in the background ignore Ctrl-C; these tests may be such.
-        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=prepare,
     )  # fmt: skip
 
 
@@ -64,12 +69,25 @@ def statuses(directory):
     return [state["status"] for state in map(read_json, paths) if state]
 
 
-def has_begun(directory, count):
-    return len(statuses(directory)) >= count
+def trials_for(kills):
+    """So many that the search still runs at the last of the kills."""
+    return 4 * kills + TRIALS
 
 
-def has_worker(directory, name, process):
-    return name in workers(directory) or process.poll() is not None
+def start_searching(command, directory):
+    """Returns the process when it is past its imports, and has read what the one before left."""
+    state = directory / "run" / "search" / "oracle.json"
+    before = state.stat().st_mtime_ns if state.exists() else 0
+    process = start(command, directory)
+    wait_for(lambda: state.exists() and state.stat().st_mtime_ns > before)
+    return process
+
+
+def kill_at_a_moment(process, number):
+    time.sleep(np.random.default_rng(number).uniform(0, 1.5))
+    assert process.poll() is None, process.communicate()
+    process.kill()
+    end(process)
 
 
 def wait_for(condition):
@@ -153,44 +171,40 @@ def test_a_trial_that_fails_is_recorded_and_leaves_the_terminal_as_it_is(
 
 
 def test_a_search_that_was_killed_goes_on(command, tmp_path, pytestconfig):
-    for kills in range(pytestconfig.getoption("kills") // 2):
-        process = start(command, tmp_path)
-        begun = min(kills + 1, TRIALS)
-        wait_for(functools.partial(has_begun, tmp_path, begun))
-        time.sleep(np.random.default_rng(kills).uniform(0, 3))
-        process.kill()
-        end(process)
-    out = finish(command, tmp_path)
-    assert "The best 4" in out
-    assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
+    kills = pytestconfig.getoption("kills") // 2
+    command += ["--max-trials", trials_for(kills)]
+    for number in range(kills):
+        kill_at_a_moment(start_searching(command, tmp_path), number)
+    assert "The best 5" in finish(command, tmp_path)
+    assert statuses(tmp_path) == ["COMPLETED"] * trials_for(kills)
 
 
 def test_workers_that_are_killed_lose_no_trial(command, tmp_path, pytestconfig):
-    process = start([*command, "--workers", 2], tmp_path)
-    for kills in range(pytestconfig.getoption("kills") // 2):
-        wait_for(lambda: "RUNNING" in statuses(tmp_path) or process.poll() is not None)
-        name = f"worker-{kills % 2}"
-        wait_for(functools.partial(has_worker, tmp_path, name, process))
-        time.sleep(np.random.default_rng(kills).uniform(0, 3))
-        if process.poll() is None and name in workers(tmp_path):
-            os.kill(workers(tmp_path)[name], signal.SIGKILL)
+    kills = pytestconfig.getoption("kills") // 2
+    command += ["--workers", 2, "--max-trials", trials_for(kills)]
+    process = start_searching(command, tmp_path)
+    killed = {None}
+    for number in range(kills):
+        name = f"worker-{number % 2}"
+        wait_for(lambda: workers(tmp_path).get(name) not in killed)  # noqa: B023
+        time.sleep(np.random.default_rng(number).uniform(0, 1.5))
+        killed.add(workers(tmp_path)[name])
+        os.kill(workers(tmp_path)[name], signal.SIGKILL)
     out, err = end(process)
     assert process.returncode == 0, err
-    assert "The best 4" in out
-    assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
+    assert "The best 5" in out
+    assert statuses(tmp_path) == ["COMPLETED"] * trials_for(kills)
     assert not processes(tmp_path)
 
 
 def test_no_worker_outlives_its_chief_and_the_search_goes_on(command, tmp_path, pytestconfig):
-    for kills in range(pytestconfig.getoption("kills") // 2):
-        process = start([*command, "--workers", 2], tmp_path)
-        wait_for(lambda: statuses(tmp_path))
-        time.sleep(np.random.default_rng(kills).uniform(0, 3))
-        process.kill()
-        end(process)
+    kills = pytestconfig.getoption("kills") // 2
+    command += ["--workers", 2, "--max-trials", trials_for(kills)]
+    for number in range(kills):
+        kill_at_a_moment(start_searching(command, tmp_path), number)
         wait_for(lambda: not processes(tmp_path))
-    finish([*command, "--workers", 2], tmp_path)
-    assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
+    finish(command, tmp_path)
+    assert statuses(tmp_path) == ["COMPLETED"] * trials_for(kills)
 
 
 def test_ctrl_c_ends_all_workers_and_the_search_goes_on(command, tmp_path):
@@ -200,6 +214,36 @@ def test_ctrl_c_ends_all_workers_and_the_search_goes_on(command, tmp_path):
     _, err = end(process)
     wait_for(lambda: not processes(tmp_path))
     assert err.strip().endswith("Interrupted. The same command with the same --run-dir goes on.")
+    finish([*command, "--workers", 2], tmp_path)
+    assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
+
+
+@pytest.mark.parametrize("workers", [[], ["--workers", 2]], ids=["alone", "workers"])
+def test_a_full_disk_ends_a_search_and_none_of_its_trials(command, tmp_path, workers):
+    """Full for weights; a file of JSON has room."""
+    limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (50_000, 50_000))
+    process = start([*command, *workers], tmp_path, limit)
+    _, err = end(process)
+    assert process.returncode == 2
+    last = err.strip().splitlines()[-1]
+    assert "File too large" in last
+    assert "Free space" in last
+    assert set(statuses(tmp_path)) == {"RUNNING"}
+    finish([*command, *workers], tmp_path)
+    assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
+
+
+def test_a_chief_that_cannot_write_ends_with_the_reason(command, tmp_path):
+    process = start_searching([*command, "--workers", 2], tmp_path)
+    in_its_place = tmp_path / "run" / "search" / ".unfinished"
+    while not in_its_place.is_dir():
+        with contextlib.suppress(FileExistsError):
+            in_its_place.mkdir()
+    _, err = end(process)
+    assert process.returncode == 2
+    assert "could not be written" in err.strip().splitlines()[-1]
+    wait_for(lambda: not processes(tmp_path))
+    in_its_place.rmdir()
     finish([*command, "--workers", 2], tmp_path)
     assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
 
@@ -217,6 +261,8 @@ def test_workers_that_are_killed_before_their_first_trial_are_started_again(comm
 
 
 def test_a_chief_that_comes_back_finds_its_workers(command, tmp_path, pytestconfig):
+    kills = pytestconfig.getoption("kills") // 2
+    command += ["--max-trials", trials_for(kills)]
     chief = [*command, "--workers", 0, "--chief", f"127.0.0.1:{free_port()}"]
     worker = [
         sys.executable,
@@ -229,19 +275,16 @@ def test_a_chief_that_comes_back_finds_its_workers(command, tmp_path, pytestconf
         chief[-1],
     ]
     others = []
-    for kills in range(pytestconfig.getoption("kills") // 2):
-        process = start(chief, tmp_path)
-        wait_for((tmp_path / "run" / "search" / "oracle.json").exists)
+    for number in range(kills):
+        process = start_searching(chief, tmp_path)
         others = others or [start([*worker, "--name", name], tmp_path) for name in ("one", "other")]
         wait_for(lambda: statuses(tmp_path))
-        time.sleep(np.random.default_rng(kills).uniform(0, 3))
-        process.kill()
-        end(process)
-    assert "The best 4" in finish(chief, tmp_path)
+        kill_at_a_moment(process, number)
+    assert "The best 5" in finish(chief, tmp_path)
     for each in others:
         _, err = end(each)
         assert each.returncode == 0, err
-    assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
+    assert statuses(tmp_path) == ["COMPLETED"] * trials_for(kills)
 
 
 def test_workers_end_with_the_nursery_and_the_search_says_so(command, tmp_path):
@@ -273,7 +316,10 @@ def free_port():
         (["--stop-early", "--algorithm", "hyperband"], "`--stop-early` must be left out of hyper"),
         (["--max-minutes", "0"], "`--max-minutes` must be in (0, inf)"),
         (["--max-minutes", "nan"], "`--max-minutes` must be in (0, inf)"),
-        (["--folds", "1000"], "`--folds` must be at most the number of rows, 96"),
+        (
+            ["--folds", "1000"],
+            "`--folds` must be at most the number of training and validation rows, 96",
+        ),
         (["--vary", "nothing"], "must name dimensions of the space"),
         (["--chief", "localhost"], "must be HOST:PORT"),
         (["--worker", "--chief", "nonsense"], "must be HOST:PORT"),

@@ -10,7 +10,7 @@ import pytest
 import keras_recipes as kr
 from keras_recipes.search_spaces import DefaultDNN
 from tuner.oracles import make_oracle, read_json
-from tuner.study import MedianRule, Study, split
+from tuner.study import MedianRule, Study, check_folds, split
 
 DIGITS = kr.load_dataset("digits")
 DATA = dataclasses.replace(
@@ -126,6 +126,14 @@ def test_each_row_validates_in_one_fold():
         assert set(part.y_val) == set(range(10))
 
 
+def test_there_must_be_a_class_with_a_row_for_each_fold():
+    y = np.repeat([0, 1], [5, 3])
+    classes = dataclasses.replace(DATA, task="binary", x_train=y, x_val=y, y_train=y, y_val=y)
+    check_folds(classes, 10)
+    with pytest.raises(ValueError, match="number of rows of the largest class, 10. Received: 11"):
+        check_folds(classes, 11)
+
+
 def test_the_score_of_folds_is_their_mean_and_their_deviation_is_kept(tmp_path, monkeypatch):
     scores = iter([1.0, 2.0, 6.0])
     monkeypatch.setattr(Study, "_run_fold", lambda *_: {"val_loss": next(scores)})
@@ -141,7 +149,7 @@ def test_folds_train_a_model_each(tmp_path):
         keras.models.clone_model(study.load_model(study.oracle.trials["0000"])) for _ in range(2)
     ]
     for fold, model in enumerate(kept):
-        model.load_weights(tmp_path / f"search/trial_0000/fold-{fold}.weights.h5")
+        study._load_weights(model, "0000", fold)
     first, second = (model.get_layer("output").get_weights()[0] for model in kept)
     assert np.abs(first - second).max() > 0.01
 
