@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_recipes.diagnostics.activations import SATURATING
 from keras_recipes.diagnostics.observed_layers import ObservedLayer
 from keras_recipes.diagnostics.statistics import STATISTICS
 
@@ -71,6 +72,8 @@ ADVICE = {
     "or inputs of mean 0 and deviation 1.",
     "not self-normalizing": "Build with build_self_normalizing_dnn, kernel_initializer=None (LeCun) "
     "and adapt_to=x_train, or with inputs of mean 0 and deviation 1.",
+    "output": "Build with the task of the targets, whose output fits them: that of "
+    'task="regression" is linear.',
 }
 
 
@@ -110,12 +113,18 @@ def find(observed: Sequence[ObservedLayer], statistics: np.ndarray) -> list[Find
     hidden = [(each, row) for each, row in rows if each.hidden and any(row.values())]
     found = [
         *_not_finite(rows), *_flow(hidden), *_dying(hidden), *_saturated(hidden), *_selu(hidden),
-    ]  # fmt: skip
-    return [Finding(name, layer.name, evidence, ADVICE[name]) for name, layer, evidence in found]
+    ] or list(_blocked(rows))  # fmt: skip
+    return [
+        Finding(name, layer.name, evidence, _advice(name, layer)) for name, layer, evidence in found
+    ]
 
 
 Rows = list[tuple[ObservedLayer, dict[str, float]]]
 Found = Iterator[tuple[str, ObservedLayer, str]]
+
+
+def _advice(name: str, layer: ObservedLayer) -> str:
+    return ADVICE[name if layer.hidden or name == "exploding gradients" else "output"]
 
 
 def _limit(name: str) -> float:
@@ -211,6 +220,20 @@ def _selu(hidden: Rows) -> Found:
             f"+-{limit:g} and [{low:.2g}, {high:g}]",
         )
         return
+
+
+def _blocked(rows: Rows) -> Found:
+    """The last layer past which no gradient comes, such as an output; others explain it by more."""
+    for layer, row in reversed(rows):
+        if row["signal_norm"] > 0 and row["gradient_norm"] == 0:
+            name = "dying ReLU" if "relu" in layer.activation else "vanishing gradients"
+            name = "saturated" if layer.activation in SATURATING else name
+            yield (
+                name,
+                layer,
+                f"a gradient of {row['signal_norm']:.2g} at its activations and none at its kernel",
+            )
+            return
 
 
 def as_table(observed: Sequence[ObservedLayer], statistics: Any) -> str:

@@ -9,11 +9,11 @@ from keras_recipes.diagnostics.activations import SATURATING
 STATISTICS = (
     "activation_mean",
     "activation_std",
-    "dead",  # share of the units that give nothing and pass no gradient, for every example
+    "dead",  # share of the units that pass no gradient, or hardly one and give nothing, for every example
     "saturated",  # share of the activations where the slope is below 1% of its maximum
     "signal_norm",  # gradient of the loss by the activations: see `signal_norm`
     "gradient_norm",  # of the loss by the kernel
-    "update_ratio",  # norm of the step's change of the kernel, by the norm of the kernel
+    "update_ratio",  # norm of the step's change of the kernel, by that of the kernel; 0 if it was 0
 )
 
 FLAT = 0.01  # of the steepest slope: less hardly passes a gradient
@@ -52,9 +52,12 @@ def layer_statistics(
         if activation in SATURATING:
             saturated = _mean(flat)
         else:
-            lively = ops.cast(~(flat & (ops.abs(outputs) < OFF)), "float32")
+            # What is not a number may have a slope of 0.
+            off = (slopes == 0) & ops.isfinite(outputs) | flat & (ops.abs(outputs) < OFF)
+            lively = ops.cast(~off, "float32")
             lively = ops.reshape(lively, (-1, outputs.shape[-1]))
             dead = _mean(ops.matmul(ops.ones_like(lively[None, :, 0]), lively) == 0)
+    size = _norm(kernel)
     return ops.stack(
         [
             mean,
@@ -63,7 +66,7 @@ def layer_statistics(
             saturated,
             nothing if signals is None else signal_norm(signals),
             nothing if gradient is None else _norm(gradient),
-            _norm(update) / _norm(kernel),
+            ops.where(size == 0, 0.0, _norm(update) / size),
         ]
     )
 

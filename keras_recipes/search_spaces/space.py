@@ -138,7 +138,16 @@ class SearchSpace(keras_tuner.HyperModel):
 
         Returns:
             The History.
+
+        Raises:
+            ValueError: If a keyword is what the space has dimensions for.
         """
+        if given := {"batch_size", "schedule", "max_learning_rate"} & set(keywords):
+            name = min(given)
+            raise keras_tuner.errors.FatalValueError(
+                f"`{name}` must be left to the space. Received: {name}={keywords[name]!r}. Narrow the "
+                f'space instead: {type(self).__name__}(..., batch_size=32, schedule="1cycle").'
+            )
         values = declare(hp, self.dimensions)
         return fit(
             model,
@@ -151,7 +160,10 @@ class SearchSpace(keras_tuner.HyperModel):
         )
 
     def default_hyperparameters(self) -> keras_tuner.HyperParameters:
-        """Returns the book's default set-up, within what was narrowed: the first to try."""
+        """Returns the book's default set-up, within what was narrowed.
+
+        It is the first trial of `python -m tuner.search`; keras-tuner's own tuners begin at random.
+        """
         hp = keras_tuner.HyperParameters()
         declare(hp, self.dimensions)
         return hp

@@ -40,16 +40,16 @@ def parts(prediction: Any, name: str) -> tuple[np.ndarray, np.ndarray, str]:
 
 
 def kind_of_probabilities(mean: np.ndarray, y: Any) -> str:
-    """Returns `"softmax"` or `"sigmoid"`, by the shape of the targets.
+    """Returns `"softmax"` or `"sigmoid"`, by the shape of the targets and the sums of the rows.
 
     Args:
         mean: An array of probabilities, which is checked.
         y: The targets.
     """
     labels = np.shape(y) in (mean.shape[:-1], (*mean.shape[:-1], 1))
-    kind = "softmax" if labels and mean.shape[-1] > 1 else "sigmoid"
-    sums = mean.sum(axis=-1)
-    if mean.min() < 0 or mean.max() > 1 or (kind == "softmax" and (abs(sums - 1) > ROUNDING).any()):
+    add_up = (abs(mean.sum(axis=-1) - 1) <= ROUNDING).all()
+    kind = "softmax" if mean.shape[-1] > 1 and (labels or add_up) else "sigmoid"
+    if mean.min() < 0 or mean.max() > 1 or (kind == "softmax" and not add_up):
         raise ValueError(
             "`prediction` must be probabilities, after a softmax with a sum of 1, or have "
             f"`validation` beside it. Received: values from {mean.min():g} to {mean.max():g}. Apply "

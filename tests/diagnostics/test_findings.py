@@ -1,9 +1,11 @@
 """Planted faults are found, and healthy networks are not accused."""
 
+import keras
 import numpy as np
 import pytest
 from keras import initializers, layers
 
+from keras_recipes.diagnostics import diagnose
 from keras_recipes.diagnostics.findings import COLUMN, find
 from keras_recipes.diagnostics.observed_layers import ObservedLayer
 from keras_recipes.diagnostics.statistics import STATISTICS
@@ -139,3 +141,45 @@ def test_a_mean_over_positions_may_divide_the_gradient(positions, healthy):
     assert (find(pair, statistics) == []) is healthy
     statistics[0, COLUMN["signal_norm"]] = 1e-5  # more than that
     assert find(pair, statistics)[0].name == "vanishing gradients"
+
+
+def test_what_lets_no_gradient_through_is_found_where_nothing_else_explains_it():
+    rows = [{"gradient_norm": 0}, {"gradient_norm": 0}, {"signal_norm": 0, "gradient_norm": 0}]
+    assert found(rows) == [("dying ReLU", "layer_1")]
+    assert found(rows, activation="sigmoid", hidden=False) == [("saturated", "layer_1")]
+    assert found(rows, activation="custom") == [("vanishing gradients", "layer_1")]
+    assert found([rows[0], {"dead": 0.9}]) == [("dying ReLU", "layer_1")]
+
+
+def end(units=1, activation=None, **initializers_):
+    x = inputs = keras.Input((20,))
+    for _ in range(3):
+        x = layers.Dense(50, "relu", kernel_initializer="he_normal")(x)
+    outputs = layers.Dense(units, activation, name="end", **initializers_)(x)
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("activation", "bias", "name"),
+    [
+        ("relu", -100.0, "dying ReLU"),
+        ("sigmoid", 120.0, "saturated"),
+        ("relu6", 50.0, "dying ReLU"),
+    ],
+)
+def test_an_output_without_a_gradient_is_found(activation, bias, name):
+    model = end(1, activation, bias_initializer=initializers.Constant(bias))
+    [finding] = diagnose(model, X, X[:, :1]).findings
+    assert (finding.name, finding.layer) == (name, "end")
+    assert 'task="regression"' in finding.advice
+
+
+def test_units_that_stand_at_a_ceiling_are_dead():
+    model = network(3, "relu6", "he_normal", bias=30.0)
+    assert "dying ReLU" in {each.name for each in diagnose(model, X, X[:, :1]).findings}
+
+
+def test_a_kernel_of_zeros_is_no_explosion():
+    assert diagnose(end(kernel_initializer="zeros"), X, X[:, :1]).findings == ()

@@ -221,6 +221,14 @@ def test_a_search_by_keras_tuner(tmp_path):
     assert trials[1].hyperparameters.values != trials[2].hyperparameters.values
 
 
+@pytest.mark.parametrize("name", ["batch_size", "schedule", "max_learning_rate"])
+def test_what_the_space_has_is_not_given_to_fit(name):
+    space = DefaultDNN(4, seed=1)
+    hp = space.default_hyperparameters()
+    with pytest.raises(keras_tuner.errors.FatalError, match=f"`{name}` must be left to the space"):
+        space.fit(hp, space.build(hp), X, Y, **{name: 1})
+
+
 def test_the_cnn_searches_what_the_image_allows():
     assert CNN((8, 8)).dimensions["n_blocks"].domain == Range(1, 3)
     assert CNN((2, 2)).default_hyperparameters()["n_blocks"] == 1

@@ -130,7 +130,7 @@ def test_there_must_be_a_class_with_a_row_for_each_fold():
     y = np.repeat([0, 1], [5, 3])
     classes = dataclasses.replace(DATA, task="binary", x_train=y, x_val=y, y_train=y, y_val=y)
     check_folds(classes, 10)
-    with pytest.raises(ValueError, match="number of rows of the largest class, 10. Received: 11"):
+    with pytest.raises(ValueError, match="rows of the largest class, 10"):
         check_folds(classes, 11)
 
 

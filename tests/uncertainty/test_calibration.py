@@ -110,12 +110,12 @@ def test_probabilities_of_predict_are_looked_at_alike():
     ours, theirs = calibration(prediction.mean, labels), calibration(prediction, labels)
     for name in ("expected_calibration_error", "brier_score", "log_loss"):
         assert getattr(ours, name) == getattr(theirs, name)
-    each = np.eye(4)[labels]  # of four sigmoids, one-hot targets are as good as others
-    for found in (
-        calibration(prediction.mean, each),
-        calibration(prediction.mean[:, 0], each[:, 0]),
-    ):
+    each = np.eye(4)[labels]
+    sigmoids = prediction.mean * [0.9, 0.8, 0.7, 0.6]  # rows that do not add up to 1
+    for found in (calibration(sigmoids, each), calibration(prediction.mean[:, 0], each[:, 0])):
         assert 0 < found.brier_score < theirs.brier_score
+    with pytest.raises(ValueError, match="Undo a one-hot encoding"):
+        calibration(prediction.mean, each)
 
 
 def test_numbers_of_predict_have_the_noise_alone():
