@@ -49,24 +49,38 @@ def report_start(
     Raises:
         OSError: If it cannot be written.
     """
-    if can_loop(model, examples) and (text := _diagnosis_of(model, examples)):
-        write_board(run.logs, "diagnosis", [text_value("diagnosis/before_training", text)])
+    _report_diagnosis(run, model, examples, "before_training")
     if curve is not None:
         write_board(run.logs, "learning_rates", [_of_curve(curve)])
     write_board(run.logs, "settings", _of_settings(run, model, settings, ["loss"]))
 
 
-def report_end(
-    run: RunDirectory,
-    model: keras.Model,
-    settings: dict[str, Any],
-    history: keras.callbacks.History,
-) -> None:
-    """Shows how a run ended: the metrics of the epoch whose weights the model has.
+def report_divergence(run: RunDirectory, error: FloatingPointError) -> None:
+    """Shows why a run ended before its time.
 
     Args:
         run: The run.
-        model: What it trained.
+        error: What `fit` raises.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    _write_diagnosis(run, "after_training", str(error))
+
+
+def report_end(
+    run: RunDirectory,
+    model: keras.Model,
+    examples: Examples,
+    settings: dict[str, Any],
+    history: keras.callbacks.History,
+) -> None:
+    """Shows how a run ended: the metrics of the epoch whose weights the model has, and its diagnosis.
+
+    Args:
+        run: The run.
+        model: What it trained; untouched.
+        examples: What it trained on.
         settings: As for `report_start`.
         history: Of all its epochs, with the one that was the best.
 
@@ -78,6 +92,7 @@ def report_end(
         for name, of_epochs in sorted(history.history.items(), reverse=True)  # `val_` first
         if name not in ("learning_rate", "momentum")
     }
+    _report_diagnosis(run, model, examples, "after_training")
     write_board(run.logs, "settings", _of_settings(run, model, settings, list(results)))
     scalars = [scalar_value(f"{RESULT}{name}", value) for name, value in results.items()]
     write_board(run.logs, "result", [*scalars, _of_end()])
@@ -106,6 +121,15 @@ def hyperparameters(model: keras.Model) -> dict[str, Any]:
         "momentum": float(momentum_at(optimizer, 0) or 0.0),
         "clipping": _joined(f"{name} {limit:g}" for name, limit in limits.items() if limit),
     }
+
+
+def _report_diagnosis(run: RunDirectory, model: keras.Model, examples: Examples, when: str) -> None:
+    if can_loop(model, examples) and (text := _diagnosis_of(model, examples)):
+        _write_diagnosis(run, when, text)
+
+
+def _write_diagnosis(run: RunDirectory, when: str, text: str) -> None:
+    write_board(run.logs, f"diagnosis_{when}", [text_value(f"diagnosis/{when}", text)])
 
 
 def _diagnosis_of(model: keras.Model, examples: Examples) -> str | None:

@@ -38,7 +38,7 @@ from keras_recipes.fit_callbacks import (
 from keras_recipes.graph_loops import can_loop
 from keras_recipes.lr_finder import LearningRateCurve, find_learning_rate
 from keras_recipes.run_directory import RunDirectory
-from keras_recipes.run_report import report_end, report_start
+from keras_recipes.run_report import report_divergence, report_end, report_start
 
 __all__ = ["fit"]
 
@@ -175,25 +175,28 @@ def fit(
             steps = epochs * examples.steps
             ordered[:] = with_logs(model, ordered, run.logs, steps, *reached)
             ordered.append(SavedState(run, saved, position, ordered, checkpoint_every, in_memory))
-        train = train_in_memory if in_memory else train_from_iterator
-        train(
-            Training(
-                model,
-                examples,
-                validation,
-                epochs=epochs,
-                callbacks=ordered,
-                steps_per_execution=steps_per_execution,
-                order_seed=position["order_seed"],
-                first_epoch=position["next_epoch"],
-                first_step=position["next_step"],
-                verbose=verbose,
-            )
+        training = Training(
+            model,
+            examples,
+            validation,
+            epochs=epochs,
+            callbacks=ordered,
+            steps_per_execution=steps_per_execution,
+            order_seed=position["order_seed"],
+            first_epoch=position["next_epoch"],
+            first_step=position["next_step"],
+            verbose=verbose,
         )
+        try:
+            (train_in_memory if in_memory else train_from_iterator)(training)
+        except FloatingPointError as error:
+            if run is not None:
+                report_divergence(run, error)
+            raise
         history.best_epoch = best_epoch(ordered, history)
         if run is not None:
             run.save_model(model)
-            report_end(run, model, shown, history)
+            report_end(run, model, examples, shown, history)
     return history
 
 

@@ -79,6 +79,24 @@ def test_the_diagnosis_is_of_the_network_before_training(tmp_path):
     assert f"loss {expected.loss:.4g}" in text
 
 
+def text(run_dir, tag):
+    return tf.make_ndarray(logged(run_dir)[tag].tensor).item().decode()
+
+
+def test_the_diagnosis_of_the_network_after_training_stands_beside_it(tmp_path):
+    fit(tmp_path, max_learning_rate=0.01)
+    before, after = (text(tmp_path, f"diagnosis/{when}_training") for when in ("before", "after"))
+    assert "Nothing wrong was found" in before
+    assert before != after
+    assert "hidden_1" in after
+
+
+def test_a_run_that_diverges_says_so(tmp_path):
+    with pytest.raises(FloatingPointError) as raised:
+        fit(tmp_path, {"activation": "relu"}, max_learning_rate=1e20)
+    assert text(tmp_path, "diagnosis/after_training") == str(raised.value)
+
+
 def test_a_diagnosis_that_fails_does_not_end_the_training(tmp_path, monkeypatch):
     def fail(*_):
         raise TypeError("no such model")

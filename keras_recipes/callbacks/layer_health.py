@@ -61,7 +61,8 @@ class LayerHealth(StepRecords):
                 "There must have been a look at the layers. Received: none. Train first."
             )
         last = self.statistics[-1]
-        return Diagnosis(self._layers, last, float(self._loss), tuple(find(self._layers, last)))
+        findings = find(self._layers, last, trained=self.steps[-1] > 0)
+        return Diagnosis(self._layers, last, float(self._loss), tuple(findings))
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         check_backend("LayerHealth")

@@ -14,7 +14,7 @@ from keras_recipes.callbacks.in_step import enter, leave
 from keras_recipes.checks import check_instance, check_integer
 from keras_recipes.optimizers.following import steps_taken
 
-KEPT = 256  # slots for records that wait in the graph until Python takes them
+KEPT = 256  # slots at least, for records that wait in the graph until Python takes them
 PAUSE = 0.5  # seconds that they may wait
 
 
@@ -40,6 +40,7 @@ class StepRecords(keras.callbacks.Callback):
         self.steps: list[int] = []
         self._steps_before = 0  # what came after it waits
         self._read = 0  # records that are taken
+        self._slots = KEPT
         self._tags: Sequence[str] | None = None
         self._log_into: str | Path | None = None
         self._writer: Any = None
@@ -60,9 +61,9 @@ class StepRecords(keras.callbacks.Callback):
         records, at = ops.convert_to_numpy(self._records), ops.convert_to_numpy(self._at)
         with self._written():
             # The slot of the next one may hold a step that was not taken.
-            for number in range(max(self._read, count - KEPT + 1), count):
-                self._read, record = number + 1, records[number % KEPT].copy()
-                self.steps.append(int(at[number % KEPT]))
+            for number in range(max(self._read, count - self._slots + 1), count):
+                self._read, record = number + 1, records[number % self._slots].copy()
+                self.steps.append(int(at[number % self._slots]))
                 self._taken(record)
                 if self._writer is not None:
                     self._write(self.steps[-1], record)
@@ -94,9 +95,7 @@ class StepRecords(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         steps = self._taken_before + batch + 1 - (self._first_batch or 0)
         waiting = (steps - 1) // self.every - (self._steps_before - 1) // self.every
-        # As long as this execution was, the next one may be twice as long.
-        full = 3 * waiting >= KEPT
-        if full or (waiting and time.perf_counter() - self._time > PAUSE):
+        if waiting >= self._slots // 2 or (waiting and time.perf_counter() - self._time > PAUSE):
             self.take()
             self._steps_before = steps
 
@@ -123,8 +122,11 @@ class StepRecords(keras.callbacks.Callback):
     def _make_room(self, tags: Sequence[str], shape: tuple[int, ...]) -> None:
         """Makes variables for records of a shape; `tags` are the names of their numbers, flattened."""
         self._tags = tags
-        self._records = keras.Variable(np.zeros((KEPT, *shape)), trainable=False, dtype="float32")
-        self._at = keras.Variable(np.zeros(KEPT), trainable=False, dtype="int64")
+        longest = self.params.get("steps") or self.model.steps_per_execution  # of an execution
+        self._slots = max(KEPT, 2 * (longest // self.every + 1))
+        zeros = np.zeros((self._slots, *shape))
+        self._records = keras.Variable(zeros, trainable=False, dtype="float32")
+        self._at = keras.Variable(np.zeros(self._slots), trainable=False, dtype="int64")
         self._count = keras.Variable(0, trainable=False, dtype="int32")
         self._read = 0
 
@@ -136,7 +138,7 @@ class StepRecords(keras.callbacks.Callback):
             record: Its numbers, of the shape that there is room for.
             taken: Whether the step was taken: else the record is lost.
         """
-        slot = self._count % KEPT
+        slot = self._count % self._slots
         start = [slot] + [0] * len(record.shape)
         self._records.assign(ops.slice_update(self._records, start, record[None]))
         self._at.assign(ops.slice_update(self._at, [slot], ops.cast(step, "int64")[None]))

@@ -14,6 +14,7 @@ from keras_recipes.diagnostics.observation import Observation
 from keras_recipes.diagnostics.observed_layers import ObservedLayer, observed_layers
 from keras_recipes.extras import import_extra
 from keras_recipes.model_state import as_it_was
+from keras_recipes.optimizers.following import steps_taken
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -117,6 +118,7 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
     check_compiled(model)
     check_backend("diagnose")
     batch = _batch(model, x, y)
+    trained = steps_taken(model.optimizer) > 0
     with as_it_was(model, batch):
         observed = observed_layers(model)
         if not observed:
@@ -131,7 +133,7 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
         logs = Observation(model, observed).step(model.train_step, batch, seen.append)
         loss = float(ops.convert_to_numpy(logs["loss"]))
     found = ops.convert_to_numpy(seen[0])
-    return Diagnosis(tuple(observed), found, loss, tuple(find(observed, found)))
+    return Diagnosis(tuple(observed), found, loss, tuple(find(observed, found, trained)))
 
 
 def check_backend(name: str) -> None:

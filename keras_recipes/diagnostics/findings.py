@@ -58,8 +58,17 @@ THRESHOLDS = {
         "Factor from 1, SELU's fixed point, in the first layer: the theorem's domain ends at a "
         "variance of 1.5. He's weights give 1.3, inputs that are not scaled far more.",
     ),
-    "later deviation": Threshold(
-        1.7, "Factor from 1 in later layers: those of networks trained well come to 1.5."
+    "later deviation": Threshold(1.7, "Factor from 1 in later layers, in a network's first step."),
+    "trained mean": Threshold(
+        1.5, "After the first step: those of networks trained well, with dropout too, come to 0.9."
+    ),
+    "trained deviation": Threshold(
+        4.0, "The same, factor from 1: those of networks trained well come to 3.2."
+    ),
+    "update": Threshold(
+        0.5,
+        "Of a kernel's norm, in one step: it keeps little of what was learned. A thousandth is "
+        "usual, and networks trained well come to 0.05.",
     ),
 }
 ADVICE = {
@@ -98,12 +107,15 @@ class Finding:
         return f"{self.name} at {self.layer}: {self.evidence}. {self.advice}"
 
 
-def find(observed: Sequence[ObservedLayer], statistics: np.ndarray) -> list[Finding]:
+def find(
+    observed: Sequence[ObservedLayer], statistics: np.ndarray, trained: bool = False
+) -> list[Finding]:
     """Returns what is wrong.
 
     Args:
         observed: The layers.
         statistics: Theirs, shape (layers, len(STATISTICS)).
+        trained: Whether the network has taken steps, which lead away from SELU's fixed point.
     """
     rows = [
         (each, dict(zip(STATISTICS, map(float, row), strict=True)))
@@ -112,7 +124,8 @@ def find(observed: Sequence[ObservedLayer], statistics: np.ndarray) -> list[Find
     # A layer that took no part in the step has nothing to say.
     hidden = [(each, row) for each, row in rows if each.hidden and any(row.values())]
     found = [
-        *_not_finite(rows), *_flow(hidden), *_dying(hidden), *_saturated(hidden), *_selu(hidden),
+        *_not_finite(rows), *_flow(hidden), *_too_fast(hidden), *_dying(hidden), *_saturated(hidden),
+        *_selu(hidden, trained),
     ] or list(_blocked(rows))  # fmt: skip
     return [
         Finding(name, layer.name, evidence, _advice(name, layer)) for name, layer, evidence in found
@@ -189,6 +202,13 @@ class _Way:
             self.pooled = math.sqrt(self.end.positions / start.positions)
 
 
+def _too_fast(hidden: Rows) -> Found:
+    layer, row = max(hidden, key=lambda each: each[1]["update_ratio"], default=(None, {}))
+    if layer and _limit("update") < row["update_ratio"] < np.inf:
+        share = f"a step that changes its kernel by {row['update_ratio']:.2g} of its norm"
+        yield "exploding gradients", layer, f"{share}, above {_limit('update'):g}"
+
+
 def _dying(hidden: Rows) -> Found:
     limit = _limit("dead")
     for layer, row in hidden:
@@ -204,12 +224,13 @@ def _saturated(hidden: Rows) -> Found:
             yield "saturated", layer, share
 
 
-def _selu(hidden: Rows) -> Found:
+def _selu(hidden: Rows, trained: bool) -> Found:
     """The first layer that leaves the neighbourhood of SELU's fixed point."""
-    limit = _limit("mean")
+    limit = _limit("trained mean" if trained else "mean")
     for number, (layer, row) in enumerate(hidden):
         mean, deviation = row["activation_mean"], row["activation_std"]
-        high = _limit("later deviation" if number else "deviation")
+        name = "later deviation" if number else "deviation"
+        high = _limit("trained deviation" if trained else name)
         low = 1 / high
         if layer.activation != "selu" or (low <= deviation <= high and abs(mean) <= limit):
             continue

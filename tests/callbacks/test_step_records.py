@@ -82,10 +82,17 @@ def test_two_of_a_kind_are_refused(model, kind, train):
     train(model, X, Y, epochs=1, callbacks=[kind()], verbose=0)
 
 
-def test_what_waits_is_taken_before_there_is_too_much_of_it(model):
-    log = StepLog(every=1)
-    model.fit(np.tile(X, (20, 1)), np.tile(Y, (20, 1)), batch_size=1, callbacks=[log], verbose=0)
-    assert log.steps == list(range(1280))
+@pytest.mark.parametrize("train", [kr.fit, keras.Model.fit], ids=["ours", "keras"])
+@pytest.mark.parametrize("steps_per_execution", [1, 1000, "auto"])
+def test_no_record_is_lost_however_long_an_execution_is(model, train, steps_per_execution):
+    x, y = np.tile(X, (50, 1)), np.tile(Y, (50, 1))
+    log, keywords = StepLog(every=1), {}
+    if train is kr.fit:
+        keywords = {"steps_per_execution": steps_per_execution, "max_learning_rate": 0.001}
+    elif steps_per_execution != "auto":
+        model.steps_per_execution = steps_per_execution
+    train(model, x, y, batch_size=1, epochs=1, callbacks=[log], verbose=0, **keywords)
+    assert log.steps == list(range(3200))
 
 
 @pytest.mark.parametrize("train", [kr.fit, keras.Model.fit], ids=["ours", "keras"])

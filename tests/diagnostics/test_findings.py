@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from keras import initializers, layers
 
+import keras_recipes as kr
+from keras_recipes.callbacks import LayerHealth
 from keras_recipes.diagnostics import diagnose
 from keras_recipes.diagnostics.findings import COLUMN, find
 from keras_recipes.diagnostics.observed_layers import ObservedLayer
@@ -98,7 +100,7 @@ def observed(number, **changes):
 
 def found(rows, **changes):
     statistics = np.ones((len(rows), len(STATISTICS)))
-    statistics[:, COLUMN["dead"]] = statistics[:, COLUMN["saturated"]] = 0
+    statistics[:, [COLUMN[each] for each in ("dead", "saturated", "update_ratio")]] = 0
     for row, values in zip(statistics, rows, strict=True):
         for name, value in values.items():
             row[COLUMN[name]] = value
@@ -135,7 +137,7 @@ def test_outputs_are_not_judged():
 @pytest.mark.parametrize(("positions", "healthy"), [((1, 1), False), ((10**4, 1), True)])
 def test_a_mean_over_positions_may_divide_the_gradient(positions, healthy):
     statistics = np.ones((2, len(STATISTICS)))
-    statistics[:, COLUMN["dead"]] = statistics[:, COLUMN["saturated"]] = 0
+    statistics[:, [COLUMN[each] for each in ("dead", "saturated", "update_ratio")]] = 0
     statistics[:, COLUMN["signal_norm"]] = [1 / 150, 1]
     pair = [observed(number, positions=each) for number, each in enumerate(positions)]
     assert (find(pair, statistics) == []) is healthy
@@ -183,3 +185,37 @@ def test_units_that_stand_at_a_ceiling_are_dead():
 
 def test_a_kernel_of_zeros_is_no_explosion():
     assert diagnose(end(kernel_initializer="zeros"), X, X[:, :1]).findings == ()
+
+
+def test_a_step_that_changes_a_kernel_as_a_whole_is_found():
+    assert found([{"update_ratio": 0.1}, {"update_ratio": 0.6}, {"update_ratio": 0.7}]) == [
+        ("exploding gradients", "layer_2")
+    ]
+    assert found([{"update_ratio": 0.1}, {"update_ratio": 0.4}]) == []
+    model = network(6, "relu", "he_normal")
+    model.compile(keras.optimizers.SGD(30.0), "mse")
+    assert "exploding gradients" in {each.name for each in diagnose(model, X, X[:, :1]).findings}
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1, 0.2])
+def test_self_normalizing_networks_are_not_accused_while_they_train(dropout):
+    data = kr.load_dataset("digits")
+    model = kr.build_self_normalizing_dnn(
+        data.input_shape, data.n_outputs, data.task, adapt_to=data.adapt_to, dropout=dropout, seed=1
+    )
+    health = LayerHealth(every=25)
+    kr.fit(
+        model, data.x_train, data.y_train, epochs=20, callbacks=[health], verbose=0, seed=1,
+        validation_data=(data.x_val, data.y_val),
+    )  # fmt: skip
+    for step, statistics in zip(health.steps, health.statistics, strict=True):
+        assert find(health._layers, statistics, trained=step > 0) == []
+    assert kr.diagnose(model, data.x_train, data.y_train).findings == ()
+
+
+def test_a_trained_self_normalizing_network_is_accused_on_unscaled_inputs():
+    model = network(5, "selu", "lecun_normal")
+    model.optimizer.iterations.assign(10)
+    assert diagnose(model, X, X[:, :1]).findings == ()
+    [finding] = diagnose(model, 50 * X, X[:, :1]).findings
+    assert finding.name == "not self-normalizing"
