@@ -10,7 +10,7 @@ from keras import ops
 from keras_recipes.array_checks import as_numbers, check_lengths, check_sample_weight
 from keras_recipes.arrays import as_inputs, is_dataset, prepare
 
-ROWS = 8192  # of an array at a time: double precision takes memory
+ROWS = 2048  # at a time: more take memory in double precision, fewer take longer
 INFINITE = -1  # tf.data.INFINITE_CARDINALITY; a PyDataset says None
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -20,6 +20,8 @@ def batches(
     model: keras.Model, n_outputs: int, x: Any, y: Any, sample_weight: Any
 ) -> Iterator[Batch]:
     """Yields inputs, targets of shape (n, n_outputs) and weights of shape (n,), in one pass.
+
+    Small batches of a dataset are joined until they have `ROWS` rows.
 
     Args:
         model: The model, whose input shape counts.
@@ -45,8 +47,11 @@ def batches(
             "`y` and `sample_weight` must be None where `x` is a dataset. Received: "
             f"{type(x).__name__} and more. Let the dataset yield (x, y) or (x, y, sample_weight)."
         )
-    for number, batch in enumerate(_in_turn(x)):
-        yield _check(model, n_outputs, batch, f"In batch {number} ")
+    checked = (
+        _check(model, n_outputs, batch, f"In batch {number} ")
+        for number, batch in enumerate(_in_turn(x))
+    )
+    yield from _joined(checked)
 
 
 def _in_turn(dataset: Any) -> Iterator[Any]:
@@ -58,6 +63,24 @@ def _in_turn(dataset: Any) -> Iterator[Any]:
             "repeat(), or dataset.take(n)."
         )
     return (dataset[index] for index in range(length)) if by_index else iter(dataset)
+
+
+def _joined(checked: Iterator[Batch]) -> Iterator[Batch]:
+    held: list[Batch] = []
+    rows = 0
+    for batch in checked:
+        held.append(batch)
+        rows += len(batch[0])
+        if rows >= ROWS:
+            yield _join(held)
+            held, rows = [], 0
+    if held:
+        yield _join(held)
+
+
+def _join(held: list[Batch]) -> Batch:
+    x, y, weight = map(np.concatenate, zip(*held, strict=True))
+    return x, y, weight
 
 
 def _check(model: keras.Model, n_outputs: int, batch: Any, name: str) -> Batch:
