@@ -93,6 +93,15 @@ def check_compiled(model: Any) -> keras.Model:
     return model
 
 
+def check_tensorflow(subject: str) -> None:
+    """Raises RuntimeError, which says that `subject` needs it, where Keras does not run on TensorFlow."""
+    if keras.config.backend() != "tensorflow":
+        raise RuntimeError(
+            f"{subject} must run on TensorFlow. Received: backend {keras.config.backend()!r}. "
+            "Set KERAS_BACKEND=tensorflow."
+        )
+
+
 def _contains(interval: str, value: Any) -> bool:
     try:
         value = float(value)

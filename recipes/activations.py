@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 import keras_recipes as kr
+from keras_recipes.checks import check_tensorflow
 from recipes.columns import mean_and_deviation, of, step_time
 from recipes.command import comparison_parser, run
 from recipes.comparison import Comparison, Outcome, Variant
@@ -19,7 +20,9 @@ PREDICTED, TIMED = 10_000, 7  # examples; predictions, of which the median count
 
 
 def main() -> None:
-    comparison = Comparison("activations", comparison_parser(__doc__).parse_args())
+    arguments = comparison_parser(__doc__).parse_args()
+    check_tensorflow("The column of dead units of `recipes.activations`")
+    comparison = Comparison("activations", arguments)
     outcomes = comparison.run([_variant(name, comparison) for name in ACTIVATIONS], QUICK)
     data = comparison.data
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 import keras_recipes as kr
+from keras_recipes.checks import check_tensorflow
 from recipes.columns import epochs_run, multiples, of, step_time
 from recipes.command import comparison_parser, count, run
 from recipes.comparison import Comparison, Variant
@@ -21,6 +22,7 @@ def main() -> None:
     parser.add_argument("--depth", type=count, default=20, metavar="N", help="hidden layers of 100")
     parser.add_argument("--samples", type=count, default=20, metavar="N", help="of MC dropout")
     arguments = parser.parse_args()
+    check_tensorflow("The Monte Carlo predictions of `recipes.book_exercise`")
     comparison = _open(arguments)
     data = comparison.data
     depth = min(arguments.depth, QUICK_DEPTH) if comparison.quick else arguments.depth

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 import keras_recipes as kr
+from keras_recipes.checks import check_tensorflow
 from keras_recipes.datasets import Dataset
 from keras_recipes.extras import import_extra
 from keras_recipes.uncertainty import Calibration, MCPrediction, calibration
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--show", type=count, default=8, metavar="N", help="examples to list")
     add_quick_flag(parser)
     arguments = parser.parse_args()
+    check_tensorflow("`recipes.mc_dropout`")
     if not 0 < arguments.dropout < 1:
         parser.error(f"argument --dropout: must be in (0, 1). Received: {arguments.dropout}")
     if arguments.quick:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 import keras_recipes as kr
+from keras_recipes.checks import check_tensorflow
 from keras_recipes.datasets import Dataset
 from recipes.columns import epochs_run, of
 from recipes.command import comparison_parser, count, run
@@ -21,6 +22,7 @@ def main() -> None:
     parser.add_argument("--rows", type=count, default=500, metavar="N", help="to train on")
     parser.add_argument("--samples", type=count, default=100, metavar="N", help="of MC dropout")
     arguments = parser.parse_args()
+    check_tensorflow("The Monte Carlo predictions of `recipes.regularization`")
     comparison = Comparison("regularization", arguments)
     data, rows = comparison.data, arguments.rows
     comparison.data = dataclasses.replace(

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 import keras_recipes as kr
+from keras_recipes.checks import check_tensorflow
 from recipes.columns import of
 from recipes.command import comparison_parser, run
 from recipes.comparison import Comparison, Outcome, Variant
@@ -25,7 +26,9 @@ Found = Mapping[float, Mapping[str, Sequence[Outcome]]]  # by share and by way t
 
 
 def main() -> None:
-    comparison = Comparison("sparse_models", comparison_parser(__doc__).parse_args())
+    arguments = comparison_parser(__doc__).parse_args()
+    check_tensorflow("The pruned networks of `recipes.sparse_models`")
+    comparison = Comparison("sparse_models", arguments)
     networks, report = Networks(comparison), comparison.report
     shares = QUICK_SHARES if comparison.quick else SHARES
     penalties = penalties_for(

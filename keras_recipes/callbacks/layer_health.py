@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 
 from keras_recipes.callbacks.step_records import StepRecords
-from keras_recipes.checks import check_flag
+from keras_recipes.checks import check_flag, check_tensorflow
 from keras_recipes.diagnostics import Diagnosis
-from keras_recipes.diagnostics.diagnosis import check_backend
 from keras_recipes.diagnostics.findings import find
 from keras_recipes.diagnostics.observation import Observation
 from keras_recipes.diagnostics.observed_layers import observed_layers
@@ -65,7 +64,7 @@ class LayerHealth(StepRecords):
         return Diagnosis(self._layers, last, float(self._loss), tuple(findings))
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        check_backend("LayerHealth")
+        check_tensorflow("`LayerHealth`")
         self._layers = tuple(observed_layers(self.model))
         if not self._layers:
             raise ValueError(

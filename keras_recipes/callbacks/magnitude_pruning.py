@@ -9,8 +9,13 @@ import numpy as np
 from keras import ops
 
 from keras_recipes.callbacks.in_step import enter, leave
-from keras_recipes.checks import check_choice, check_integer, check_number, check_sequence
-from keras_recipes.diagnostics.diagnosis import check_backend
+from keras_recipes.checks import (
+    check_choice,
+    check_integer,
+    check_number,
+    check_sequence,
+    check_tensorflow,
+)
 from keras_recipes.kernels import kernels_of, layers_with_kernels
 from keras_recipes.optimizers.following import innermost, steps_taken
 from keras_recipes.pruning import cubic_sparsity, prune
@@ -103,7 +108,7 @@ class MagnitudePruning(keras.callbacks.Callback):
         return 1 - float(kept.mean())
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        check_backend("MagnitudePruning")
+        check_tensorflow("`MagnitudePruning`")
         self._check_length()
         enter(self)
         self._kernels = self._pruned_kernels()

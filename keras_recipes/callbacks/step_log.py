@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_recipes.callbacks.step_records import StepRecords
-from keras_recipes.diagnostics.diagnosis import check_backend
+from keras_recipes.checks import check_tensorflow
 from keras_recipes.optimizers.following import innermost, learning_rate_at, momentum_at
 
 PREFIX = "step/"  # of its tags; their axis counts steps
@@ -48,7 +48,7 @@ class StepLog(StepRecords):
         self._undo: list[Callable[[], Any]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        check_backend("StepLog")
+        check_tensorflow("`StepLog`")
         self._open()
         self._batch: tuple[Any, Any, Any, Any] | None = None
         self._grads: Any = None

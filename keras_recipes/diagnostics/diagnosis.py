@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops, tree
 
 from keras_recipes.arrays import is_dataset, prepare
-from keras_recipes.checks import check_compiled
+from keras_recipes.checks import check_compiled, check_tensorflow
 from keras_recipes.diagnostics.findings import COLUMN, Finding, as_table, find
 from keras_recipes.diagnostics.observation import Observation
 from keras_recipes.diagnostics.observed_layers import ObservedLayer, observed_layers
@@ -116,7 +116,7 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
     for looking at activations and gradients by depth.
     """
     check_compiled(model)
-    check_backend("diagnose")
+    check_tensorflow("`diagnose`")
     batch = _batch(model, x, y)
     trained = steps_taken(model.optimizer) > 0
     with as_it_was(model, batch):
@@ -134,15 +134,6 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
         loss = float(ops.convert_to_numpy(logs["loss"]))
     found = ops.convert_to_numpy(seen[0])
     return Diagnosis(tuple(observed), found, loss, tuple(find(observed, found, trained)))
-
-
-def check_backend(name: str) -> None:
-    """Raises RuntimeError where Keras does not run on TensorFlow."""
-    if keras.config.backend() != "tensorflow":
-        raise RuntimeError(
-            f"`{name}` must run on TensorFlow. Received: backend {keras.config.backend()!r}. "
-            "Set KERAS_BACKEND=tensorflow."
-        )
 
 
 def _batch(model: keras.Model, x: Any, y: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from keras import tree
 
 from keras_recipes.arrays import as_inputs, check_no_dataset, rows_of
-from keras_recipes.checks import check_instance, check_integer
+from keras_recipes.checks import check_instance, check_integer, check_tensorflow
 from keras_recipes.graph_passes import without_passes
 from keras_recipes.uncertainty.draws import draws_of
 from keras_recipes.uncertainty.sampling import Sampler, random_layers
@@ -136,11 +136,7 @@ def _structure(model: keras.Model) -> Any:
 
 
 def _check_model(model: keras.Model) -> None:
-    if keras.config.backend() != "tensorflow":
-        raise RuntimeError(
-            f"`mc_predict` must run on TensorFlow. Received: backend {keras.config.backend()!r}. "
-            "Set KERAS_BACKEND=tensorflow."
-        )
+    check_tensorflow("`mc_predict`")
     if not model.built:
         raise ValueError(
             "`model` must be built. Received: one that is not. Call it once on some inputs."

@@ -75,6 +75,27 @@ def trained(tmp_path_factory):
     return place, result.stdout
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "activations",
+        "book_exercise",
+        "initialization",
+        "mc_dropout",
+        "regularization",
+        "sparse_models",
+    ],
+)
+def test_what_needs_tensorflow_is_said_before_any_training(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [name])
+    monkeypatch.setattr(keras.config, "backend", lambda: "torch")
+    monkeypatch.setattr(keras_recipes, "fit", None)
+    with pytest.raises(RuntimeError, match=r"must run on TensorFlow\. Received: backend 'torch'"):
+        importlib.import_module(f"recipes.{name}").main()
+    assert not list(tmp_path.iterdir())
+
+
 def test_training_ends_with_a_report(trained):
     place, printed = trained
     scores = dict(re.findall(r"(train|validation|test) accuracy\s*│\s*([0-9.]+)", printed))
