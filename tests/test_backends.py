@@ -13,19 +13,38 @@ import pytest
 from tests import backend_suite
 
 ROOT = Path(__file__).parents[1]
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = None  # as where it is not installed
+from tests import backend_suite
+backend_suite.fit(backend_suite.model(), validation_split=0.25)
+"""
 
 
-@pytest.mark.parametrize("backend", ["torch", "jax"])
-def test_trains_alike(backend, tmp_path):
-    pytest.importorskip(backend, reason=f"{backend} is not installed")
+@pytest.fixture(params=["torch", "jax"])
+def backend(request):
+    pytest.importorskip(request.param, reason=f"{request.param} is not installed")
+    return request.param
+
+
+def run(backend, *arguments):
     result = subprocess.run(
-        [sys.executable, "-m", "tests.backend_suite", str(tmp_path)],
+        [sys.executable, *arguments],
         cwd=ROOT,
         env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
         text=True,
         capture_output=True,
     )
     assert result.returncode == 0, result.stderr
+    return result
+
+
+def test_trains_without_tensorflow(backend):
+    run(backend, "-c", WITHOUT_TENSORFLOW)
+
+
+def test_trains_alike(backend, tmp_path):
+    result = run(backend, "-m", "tests.backend_suite", str(tmp_path))
     assert result.stdout.splitlines()[-1] == backend
     accuracy = float(re.search(r"test accuracy\s*│\s*([0-9.]+)", result.stdout)[1])
     assert accuracy > 0.8
