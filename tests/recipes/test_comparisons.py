@@ -5,14 +5,16 @@ import warnings
 
 import numpy as np
 import pytest
+from keras.callbacks import LambdaCallback
 from matplotlib.figure import Figure
 
+import keras_recipes
 from keras_recipes import build_default_dnn, load_dataset
-from recipes import cnn, command
+from recipes import cnn, command, regularization
 from recipes import comparison as comparison_module
 from recipes import report as report_module
 from recipes.columns import mean_and_deviation
-from recipes.comparison import FARTHEST, Comparison, Variant, lowest, score
+from recipes.comparison import FARTHEST, QUICK_EPOCHS, Comparison, Variant, lowest, score
 from recipes.loss_figure import draw_losses
 from recipes.sparse_models import penalties_for
 
@@ -158,6 +160,22 @@ def test_regularization_costs_training_accuracy(report):
     assert min(column(table, "test accuracy").values()) > 0.6
     dropped = (table["dropout=0.3"], table["MC dropout=0.3"])
     assert dropped[0]["test loss"] != dropped[1]["test loss"]
+
+
+def test_regularization_is_compared_at_a_constant_rate(monkeypatch, tmp_path):
+    rates, fit = [], keras_recipes.fit
+
+    def watched(model, *data, callbacks, **keywords):
+        watch = LambdaCallback(
+            on_epoch_end=lambda epoch, logs: rates.append(float(model.optimizer.learning_rate))
+        )
+        return fit(model, *data, callbacks=[*callbacks, watch], **keywords)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["regularization", "--quick", "--rows", "100"])
+    monkeypatch.setattr(keras_recipes, "fit", watched)
+    regularization.main()
+    assert rates == pytest.approx([0.01] * 3 * QUICK_EPOCHS)
 
 
 def test_zeros_cost_less_than_a_smaller_network(report):
