@@ -42,6 +42,7 @@ def training_parser(description: str | None) -> argparse.ArgumentParser:
         "a new directory in runs/",
     )
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of splits and training")
+    add_quick_flag(parser)
     return parser
 
 
@@ -54,13 +55,7 @@ def report_parser(description: str | None) -> argparse.ArgumentParser:
         metavar="DIR",
         help="where the report and its figures go; without it a new directory in runs/",
     )
-    parser.add_argument(
-        "--page",
-        type=Path,
-        metavar="FILE",
-        help="a Markdown page to put the report into, between its lines <!-- measured --> and "
-        "<!-- end -->",
-    )
+    add_page_flag(parser)
     add_quick_flag(parser)
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="the first one")
     return parser
@@ -93,6 +88,17 @@ def add_data_flags(parser: argparse.ArgumentParser) -> None:
         "--task",
         metavar="TASK",
         help="regression, binary, multiclass or multilabel, if not inferred",
+    )
+
+
+def add_page_flag(parser: argparse.ArgumentParser) -> None:
+    """Adds the flag that names the page of a report."""
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="a Markdown page to put the report into, between its lines <!-- measured --> and "
+        "<!-- end -->",
     )
 
 

@@ -1,41 +1,39 @@
 """Train with dropout, predict with its uncertainty, and list the examples that are least certain."""
 
-import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 import keras_recipes as kr
 from keras_recipes.checks import check_tensorflow
 from keras_recipes.datasets import Dataset
-from keras_recipes.extras import import_extra
 from keras_recipes.uncertainty import Calibration, MCPrediction, calibration
-from recipes.command import add_quick_flag, count, new_run_directory, run, training_parser
+from recipes.command import add_page_flag, count, new_run_directory, run, training_parser
+from recipes.report import Report
 from recipes.train import train
 
 SCORES = ("expected_calibration_error", "brier_score", "log_loss", "log_likelihood")
-QUICK_EPOCHS, QUICK_SAMPLES = 3, 10
+QUICK_SAMPLES = 10
 
 
 def main() -> None:
     parser = training_parser(__doc__)
+    add_page_flag(parser)
     parser.add_argument(
         "--dropout", type=float, default=0.2, metavar="RATE", help="rate, in (0, 1)"
     )
     parser.add_argument("--samples", type=count, default=100, metavar="N", help="draws an example")
     parser.add_argument("--show", type=count, default=8, metavar="N", help="examples to list")
-    add_quick_flag(parser)
     arguments = parser.parse_args()
     check_tensorflow("`recipes.mc_dropout`")
     if not 0 < arguments.dropout < 1:
         parser.error(f"argument --dropout: must be in (0, 1). Received: {arguments.dropout}")
-    if arguments.quick:
-        arguments.epochs = min(arguments.epochs, QUICK_EPOCHS)
-        arguments.samples = min(arguments.samples, QUICK_SAMPLES)
+    samples = min(arguments.samples, QUICK_SAMPLES) if arguments.quick else arguments.samples
+    arguments.run_dir = arguments.run_dir or new_run_directory("mc_dropout")
+    report = Report("mc_dropout", arguments)
 
     def build(data: Dataset) -> keras.Model:
         return kr.build_default_dnn(
@@ -47,54 +45,48 @@ def main() -> None:
             seed=arguments.seed,
         )
 
-    run_dir = arguments.run_dir or new_run_directory("mc_dropout")
-    model, data = train(build, arguments, run_dir)
-    predictions = {
-        "validation": _mc_predict(model, data.x_val, arguments),
-        "test": _mc_predict(model, data.x_test, arguments),
-    }
-    console = Console()
-    found = _calibrate(predictions, data, console, model)
-    uncertain = _most_uncertain(predictions["test"], arguments.show)
-    console.print(_examples(predictions["test"], data, uncertain))
-    _draw(found, predictions["test"], data, uncertain, run_dir, console)
+    model, data = train(build, arguments, arguments.run_dir)
+    validation, test = (
+        kr.mc_predict(model, x, samples, seed=arguments.seed) for x in (data.x_val, data.x_test)
+    )
+    compared = _compare(model, data, validation, test)
+    title = f"{samples} draws on the test set of {data.name}, dropout {arguments.dropout:g}"
+    report.table(title, ["", *compared], _rows(list(compared.values())))
+    uncertain = _most_uncertain(test, arguments.show)
+    measure = "std" if test.entropy is None else "entropy, nats"
+    header = ["row", "truth", "prediction", measure]
+    report.table("Least certain test examples", header, _examples(test, data, uncertain))
+    _draw(report, list(compared.values())[-1], test, data, uncertain, arguments.run_dir)
+    report.close()
 
 
-def _mc_predict(model: keras.Model, x: np.ndarray, arguments: argparse.Namespace) -> MCPrediction:
-    return kr.mc_predict(model, x, arguments.samples, seed=arguments.seed)
-
-
-def _calibrate(
-    predictions: dict[str, MCPrediction], data: Dataset, console: Console, model: keras.Model
-) -> Calibration:
-    test = predictions["test"]
-    table = Table(title=f"{test.n_samples} draws on the test set")
-    table.add_column("")
+def _compare(
+    model: keras.Model, data: Dataset, validation: MCPrediction, test: MCPrediction
+) -> dict[str, Calibration]:
     plain = kr.predict(model, data.x_test)
-    if data.task == "regression":
-        of_plain = (kr.predict(model, data.x_val), data.y_val)
-        of_test = (predictions["validation"], data.y_val)
-        compared = {
-            "noise alone": calibration(plain, data.y_test, validation=of_plain),
-            "dropout alone": calibration(test, data.y_test),
-            "both": calibration(test, data.y_test, validation=of_test),
-        }
-    else:
-        compared = {
+    if data.task != "regression":
+        return {
             "without dropout": calibration(plain, data.y_test),
             "Monte Carlo": calibration(test, data.y_test),
         }
-    for column in compared:
-        table.add_column(column, justify="right")
+    of_plain = (kr.predict(model, data.x_val), data.y_val)
+    return {
+        "noise alone": calibration(plain, data.y_test, validation=of_plain),
+        "dropout alone": calibration(test, data.y_test),
+        "both": calibration(test, data.y_test, validation=(validation, data.y_val)),
+    }
+
+
+def _rows(compared: Sequence[Calibration]) -> list[list[str]]:
+    rows = []
     for name in SCORES:
-        values = [getattr(each, name) for each in compared.values()]
+        values = [getattr(each, name) for each in compared]
         if values[0] is not None:
-            table.add_row(name.replace("_", " "), *(f"{value:.4f}" for value in values))
-    for level in next(iter(compared.values())).coverage or ():
-        shares = [(each.coverage or {})[level] for each in compared.values()]
-        table.add_row(f"targets in the {level:.0%} interval", *(f"{share:.1%}" for share in shares))
-    console.print(table)
-    return list(compared.values())[-1]
+            rows.append([name.replace("_", " "), *(f"{value:.4f}" for value in values)])
+    for level in compared[0].coverage or ():
+        shares = [(each.coverage or {})[level] for each in compared]
+        rows.append([f"targets in the {level:.0%} interval", *(f"{share:.1%}" for share in shares)])
+    return rows
 
 
 def _uncertainty(prediction: MCPrediction) -> np.ndarray:
@@ -106,15 +98,12 @@ def _most_uncertain(prediction: MCPrediction, n_examples: int) -> np.ndarray:
     return np.argsort(-_uncertainty(prediction), kind="stable")[:n_examples]
 
 
-def _examples(prediction: MCPrediction, data: Dataset, rows: np.ndarray) -> Table:
-    table = Table(title="Least certain test examples")
-    measure = "std" if prediction.entropy is None else "entropy, nats"
-    for column in ("row", "truth", "prediction", measure):
-        table.add_column(column, justify="right")
-    for row in rows:
-        truth, said = _truth(data, row), _said(prediction, data, row)
-        table.add_row(str(row), truth, said, f"{_uncertainty(prediction)[row]:.3f}")
-    return table
+def _examples(prediction: MCPrediction, data: Dataset, rows: np.ndarray) -> list[list[str]]:
+    uncertainty = _uncertainty(prediction)
+    return [
+        [str(row), _truth(data, row), _said(prediction, data, row), f"{uncertainty[row]:.3f}"]
+        for row in rows
+    ]
 
 
 def _truth(data: Dataset, row: int) -> str:
@@ -142,45 +131,32 @@ def _numbers(values: np.ndarray) -> str:
 
 
 def _draw(
+    report: Report,
     found: Calibration,
     prediction: MCPrediction,
     data: Dataset,
     rows: np.ndarray,
     run_dir: Path,
-    console: Console,
 ) -> None:
-    try:
-        pyplot = import_extra("matplotlib.pyplot", "plot")
-    except ImportError as error:
-        console.print(f"No figures: {error}")
+    diagram = report.axes(size=(6.4, 4.8))
+    if diagram is None:
         return
-    pyplot.switch_backend("agg")
-    diagram, axes = pyplot.subplots()
-    found.plot(axes)
-    figures = {"calibration": diagram}
+    found.plot(diagram)
+    figures = {"calibration": diagram.figure}
     images = _as_images(data.x_test[rows])
     if images is not None:
         columns = min(len(rows), 4)
         lines = math.ceil(len(rows) / columns)
-        figure, axes = pyplot.subplots(
-            lines,
-            columns,
-            figsize=(2.5 * columns, 2.7 * lines),
-            squeeze=False,
-            layout="constrained",
-        )
-        for each in axes.flat:
+        axes = np.ravel(report.axes(lines, columns, size=(2.5 * columns, 2.7 * lines)))
+        for each in axes:
             each.axis("off")
-        for each, image, row in zip(axes.flat, images, rows, strict=False):
+        for each, image, row in zip(axes, images, rows, strict=False):
             each.imshow(image, cmap="gray")
             each.set_title(f"{_truth(data, row)}: {_said(prediction, data, row)}", fontsize=9)
-        figures["least_certain"] = figure
+        figures["least_certain"] = axes[0].figure
     for name, drawn in figures.items():
-        drawn.savefig(run_dir / f"{name}.png")
+        report.figure(name, drawn)
         kr.log_figure(run_dir, f"uncertainty/{name}", drawn)
-    pyplot.close("all")
-    files = ", ".join(str(run_dir / f"{name}.png") for name in figures)
-    console.print(f"Figures, in TensorBoard too: {files}", soft_wrap=True)
 
 
 def _as_images(x: np.ndarray) -> np.ndarray | None:

@@ -15,6 +15,8 @@ from keras_recipes.datasets import Dataset
 from recipes.command import command_line
 from recipes.progress import EpochBar
 
+QUICK_EPOCHS = 3
+
 
 def train(
     build: Callable[[Dataset], keras.Model], arguments: argparse.Namespace, run_dir: Path
@@ -42,7 +44,7 @@ def train(
         data.x_train,
         data.y_train,
         validation_data=(data.x_val, data.y_val),
-        epochs=arguments.epochs,
+        epochs=min(arguments.epochs, QUICK_EPOCHS) if arguments.quick else arguments.epochs,
         batch_size=arguments.batch_size,
         run_dir=run_dir,
         seed=arguments.seed,

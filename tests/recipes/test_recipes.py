@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 REPORTS = [
     path.stem
     for path in sorted((ROOT / "recipes").glob("*.py"))
-    if re.search(r"import .*(report|comparison)_parser", path.read_text())
+    if re.search(r"(Report|Comparison)\(\"", path.read_text())
 ]
 BAD_REPORTS = [
     (["--seed", "-1"], "--seed: must be an integer in [0, 2**31). Received: '-1'"),
@@ -211,8 +211,16 @@ def test_what_the_user_can_mend_is_one_line_and_status_2(
 
 
 def test_every_recipe_with_a_report_is_tried():
-    assert len(REPORTS) == 15
+    assert len(REPORTS) == 16
     assert {"gradient_descent", "initialization", "book_exercise", "sparse_models"} <= set(REPORTS)
+
+
+@pytest.mark.parametrize("name", ["default_dnn", "self_normalizing_dnn"])
+def test_quick_is_of_few_epochs(name, tmp_path):
+    for arguments, epochs in (([], 3), (["--epochs", 2], 2)):
+        result = run(tmp_path, name, "--quick", *arguments)
+        assert result.returncode == 0, result.stderr
+        assert re.search(rf"epochs run\s*│\s*{epochs}\b", result.stdout)
 
 
 def test_mc_dropout_lists_and_draws_what_is_least_certain(tmp_path):
