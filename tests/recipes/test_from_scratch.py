@@ -1,5 +1,12 @@
 """The recipes whose arithmetic can be followed by hand."""
 
+import sys
+
+import numpy as np
+import pytest
+
+from recipes import linear_models
+
 
 def test_the_perceptron_rule_is_that_of_scikit_learn(report, tmp_path):
     page = tmp_path / "page.md"
@@ -53,10 +60,10 @@ def test_gradient_descent_comes_to_the_normal_equation_unless_its_rate_is_too_hi
 
 
 def test_linear_models_are_those_of_scikit_learn(report):
-    regressions, classifications = report("linear_models", figures=["lasso_path"])
+    regressions, *classifications = report("linear_models", figures=["lasso_path"])
     assert len(regressions) == 4
-    assert len(classifications) == 2
-    for row in [*regressions.values(), *classifications.values()]:
+    assert [len(table) for table in classifications] == [1, 1]
+    for row in [*regressions.values(), *(row for [row] in map(dict.values, classifications))]:
         assert abs(float(row["test"]) - float(row["scikit-learn"])) < 0.02
         ours, theirs = row["zeros"].split(" and ")
         assert ours == theirs
@@ -64,3 +71,25 @@ def test_linear_models_are_those_of_scikit_learn(report):
     for name, row in regressions.items():
         assert float(row["difference"]) < 0.01
         assert (row["zeros"] != "0 and 0") == ("l1" in name or "both" in name)
+
+
+def test_linear_models_of_data_of_ones_own(report, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [(x, rng.choice(["red", "white"]), 1e4 * x + rng.normal()) for x in rng.normal(size=200)]
+    lines = ["size,colour,price", *(",".join(map(str, row)) for row in rows)]
+    (tmp_path / "houses.csv").write_text("\n".join(lines))
+    arguments = ("--data", "houses.csv", "--target", "price", "--epochs", 200)
+    [table] = report("linear_models", *arguments, figures=["lasso_path"])
+    assert float(table["least squares"]["test"]) > 0.9
+    assert table["least squares"]["test"] == table["least squares"]["scikit-learn"]
+    [classes] = report("linear_models", "--data", "houses.csv", "--target", "colour")
+    assert list(classes) == ["logistic, l2 = 0.001"]
+
+
+def test_linear_models_want_one_target(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    np.savez("two.npz", x=np.ones((50, 2)), y=np.random.default_rng(0).normal(size=(50, 2)))
+    monkeypatch.setattr(sys, "argv", ["linear_models", "--data", "two.npz"])
+    with pytest.raises(ValueError, match="`--data` must have one target"):
+        linear_models.main()
+    assert [path.name for path in tmp_path.iterdir()] == ["two.npz"]
