@@ -1,7 +1,6 @@
 """The chief of a search by several processes: it hands out trials over keras-tuner's protocol."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,12 +11,11 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
 from tuner.nursery import FAREWELL, Nursery
-from tuner.oracles import Dependable
+from tuner.oracles import DEATHS, Dependable
 
 POLL = 0.2  # seconds between two looks at the workers
 GREETING = 3.0  # seconds in which workers find a chief that was started again
 MENDABLE = 2  # a command's exit status after an error that its message says how to mend
-DEATHS = 10  # of workers over one trial, or where none has one, after which it is not tried again
 
 
 class LocalWorkers:
@@ -42,39 +40,30 @@ class LocalWorkers:
         self._oracle, self._nursery, self._flags = oracle, nursery, flags
         self._logs = run_dir / "workers"
         self._logs.mkdir(exist_ok=True)
-        self._deaths: Counter[str] = Counter()
+        self._deaths = 0  # since there last was a trial
         for number in range(count):
             self._start(f"worker-{number}")
 
     def check(self) -> None:
-        """Starts again those that have died; fails a trial over which too many did.
+        """Starts again those that have died.
 
         Raises:
             RuntimeError: If workers die without a trial.
             OSError: If one ends with what the user can mend, such as a full disk.
         """
         if self._oracle.ongoing_trials:
-            del self._deaths[""]
+            self._deaths = 0
         for name, status in self._nursery.ended():
             if status == MENDABLE:
                 raise OSError(f"{name} ended, and said: {self._last_words(name)}")
-            if status != 0:  # else it made room for a fresh one
-                trial = self._oracle.ongoing_trials.get(name)
-                told = trial.trial_id if trial else ""
-                self._deaths[told] += 1
-                if self._deaths[told] >= DEATHS:
-                    self._give_up(name, told, status)
+            self._deaths += status != 0  # else it made room for a fresh one
+            if self._deaths >= DEATHS:
+                how = f"by signal {-status}" if status < 0 else f"with status {status}"
+                raise RuntimeError(
+                    f"Workers must start. Received: {DEATHS} that ended {how} before they had a "
+                    f"trial; the last said: {self._last_words(name)} See {self._log(name)}."
+                )
             self._start(name)
-
-    def _give_up(self, name: str, trial_id: str, status: int) -> None:
-        how = f"by signal {-status}" if status < 0 else f"with status {status}"
-        if trial_id:
-            self._oracle.end_of(name, f"{DEATHS} processes that ran it ended {how}")
-            return
-        raise RuntimeError(
-            f"Workers must start. Received: {DEATHS} that ended {how} before they had a trial; the "
-            f"last said: {self._last_words(name)} See {self._log(name)}."
-        )
 
     def _last_words(self, name: str) -> str:
         return (self._log(name).read_text().strip().splitlines() or ["nothing"])[-1]
@@ -153,7 +142,7 @@ def lead(
             "--of-this-machine",
         ]  # fmt: skip
         workers = LocalWorkers(oracle, nursery, count, flags, run_dir) if nursery else None
-        while not servicer.stop_triggered:
+        while not servicer.stop_triggered and (oracle.ongoing_trials or not oracle.is_late()):
             if oracle.broken_by:  # while it answered a worker, which then ends as well
                 raise oracle.broken_by
             if workers:

@@ -5,6 +5,8 @@ import json
 import math
 import threading
 import time
+import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,16 @@ from keras_tuner.oracles import (
     RandomSearchOracle,
 )
 from keras_tuner.src.engine.oracle import LOCKS, THREADS
+from sklearn.exceptions import ConvergenceWarning
 
 from keras_recipes.checkpoints import write_atomically
 
 FINISHED = ("COMPLETED", "FAILED")
 TRIALS = 12  # of a search that says nothing else
+RANDOM_FIRST = (
+    6  # trials before a Gaussian process says where to look; keras-tuner takes 3 a dimension
+)
+DEATHS = 10  # of processes that ran a trial, after which it is not tried again
 LEASE = 60.0  # seconds without a sign of life, after which another worker runs a trial
 COPY = ".copy.json"  # ends the name of a second file of the state, should the first be damaged
 FAILURE = (
@@ -71,6 +78,7 @@ class Dependable(keras_tuner.Oracle):
     """
 
     trials: dict[str, Trial]
+    _retry_queue: list[str]
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
@@ -79,10 +87,9 @@ class Dependable(keras_tuner.Oracle):
         self.broken_by: Exception | None = None
         self._over = False
         self._seen: dict[str, float] = {}  # trial -> when its worker was heard of
+        self._lost: Counter[str] = Counter()  # trial -> processes that ended before it did
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        if time.monotonic() > self.deadline:
-            self.stopped_by = "the time is over"
         if self.stopped_by:
             return {"status": "STOPPED", "values": None}
         # keras-tuner does not save where its generator is.
@@ -97,12 +104,29 @@ class Dependable(keras_tuner.Oracle):
 
     @_synchronized
     def create_trial(self, tuner_id: str) -> Trial:
+        if tuner_id in self.ongoing_trials:  # which asks anew
+            self._lost[self.ongoing_trials[tuner_id].trial_id] += 1
+        waiting = self._retry_queue
+        if self.is_late():
+            self._retry_queue = []
         trial = super().create_trial(tuner_id)
+        if self.stopped_by:
+            self._retry_queue = waiting
+        name = trial.trial_id
         if trial.status == "STOPPED" and self.ongoing_trials:
             trial.status = "IDLE"  # one of those may have to be run again
             self.tuner_ids.add(tuner_id)
-        self._seen[trial.trial_id] = time.monotonic()
+        self._seen[name] = time.monotonic()
+        if trial.status == "RUNNING" and self._lost[name] >= DEATHS:
+            self.end_of(tuner_id, f"{DEATHS} processes that ran it ended before it did")
+            return self.create_trial(tuner_id)
         return trial
+
+    def is_late(self) -> bool:
+        """Whether the time is over, so that no trial begins any more."""
+        if time.monotonic() > self.deadline:
+            self.stopped_by = "the time is over"
+        return bool(self.stopped_by)
 
     def get_trial(self, trial_id: str) -> Trial:
         self._seen[trial_id] = time.monotonic()  # a worker's sign of life
@@ -146,6 +170,7 @@ class Dependable(keras_tuner.Oracle):
                 self.tuner_ids.discard(tuner_id)
                 trial.metrics = Trial(trial.hyperparameters).metrics  # empty
                 self._retry_queue.append(trial.trial_id)
+                self._lost[trial.trial_id] += 1
 
     @_synchronized
     def close(self) -> None:
@@ -169,7 +194,7 @@ class Dependable(keras_tuner.Oracle):
 
     def get_state(self) -> dict[str, Any]:
         values = {name: trial.hyperparameters.values for name, trial in self.trials.items()}
-        return {**super().get_state(), "values": values, "over": self._over}
+        return {**super().get_state(), "values": values, "over": self._over, "lost": self._lost}
 
     def reload(self) -> None:
         """Reads the search back, and puts right what a kill or a damaged file left behind."""
@@ -187,7 +212,7 @@ class Dependable(keras_tuner.Oracle):
             path = Path(self._get_trial_dir(name)) / "trial.json"
             trial = read_json(path)
             # Damaged, or killed before it was written, or between its score and its end.
-            if trial is None or trial["status"] not in FINISHED:
+            if trial is None or trial.get("status") not in FINISHED:
                 space.values = values
                 self._save_trial(Trial(space, name))
         super().reload()
@@ -197,6 +222,7 @@ class Dependable(keras_tuner.Oracle):
         before = [name for name in state["end_order"] if name in ended]
         self.end_order = before + [name for name in ended if name not in before]
         self._retry_queue = [name for name in reversed(self.start_order) if name not in ended]
+        self._lost = Counter(state.get("lost")) + Counter(self._retry_queue)
         self._check_consecutive_failures()
 
     def _is_open(self, name: str) -> bool:
@@ -208,7 +234,11 @@ class _Random(Dependable, RandomSearchOracle):
 
 
 class _Bayesian(Dependable, BayesianOptimizationOracle):
-    pass
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        self.num_initial_points = RANDOM_FIRST
+        with warnings.catch_warnings():  # of a process that has seen little
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return super().populate_space(trial_id)
 
 
 class _Hyperband(Dependable, HyperbandOracle):

@@ -5,6 +5,7 @@ import time
 import warnings
 
 import keras_tuner
+import numpy as np
 import pytest
 from keras_tuner.engine.trial import Trial
 
@@ -233,6 +234,59 @@ def test_a_trial_that_kills_its_workers_fails_with_that_reason(tmp_path):
     assert not oracle.ongoing_trials
 
 
+def test_a_trial_that_ends_each_process_is_given_up(tmp_path):
+    oracle = make(tmp_path)
+    oracle.save()
+    for _ in range(oracles.DEATHS):
+        trial = reloaded(tmp_path).create_trial("tuner0")
+        assert int(trial.trial_id) == 0
+    oracle = reloaded(tmp_path)
+    assert int(oracle.create_trial("tuner0").trial_id) == 1
+    kept = oracle.trials[trial.trial_id]
+    assert (kept.status, kept.message) == (
+        "FAILED", "10 processes that ran it ended before it did",
+    )  # fmt: skip
+
+
+def test_to_ask_while_there_is_no_trial_counts_for_none(tmp_path):
+    oracle = make(tmp_path, max_trials=2)
+    last = [oracle.create_trial(f"worker-{number}") for number in range(2)][-1]
+    for _ in range(oracles.DEATHS + 1):
+        assert oracle.create_trial("worker-2").status == "IDLE"
+    oracle.max_trials = 3
+    assert oracle.create_trial("worker-2").status == "RUNNING"
+    assert not any(each.status == "FAILED" for each in oracle.trials.values())
+    assert last.status == "RUNNING"
+
+
+def test_after_the_deadline_none_is_run_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(oracles, "LEASE", 0.0)
+    oracle = make(tmp_path)
+    lost = oracle.create_trial("worker-0")
+    oracle.expire()
+    oracle.deadline = time.monotonic()
+    assert oracle.create_trial("worker-1").status == "STOPPED"
+    oracle = reloaded(tmp_path)
+    assert oracle.create_trial("worker-1").trial_id == lost.trial_id
+
+
+def test_a_gaussian_process_goes_by_the_scores(tmp_path):
+    def suggested(directory, algorithm, sign):
+        oracle = make(tmp_path / directory, algorithm, max_trials=12)
+        while (trial := oracle.create_trial("tuner0")).status != "STOPPED":
+            metrics = {"val_loss": sign * score(trial.hyperparameters.values)}
+            oracle.update_trial(trial.trial_id, metrics)
+            oracle.end_trial(Trial(trial.hyperparameters, trial.trial_id, "COMPLETED"))
+        return [each.hyperparameters.values for each in oracle.trials.values()]
+
+    ours, other = suggested("one", "bayesian", 1), suggested("other", "bayesian", -1)
+    first = oracles.RANDOM_FIRST
+    assert ours[:first] == other[:first] == suggested("random", "random", 1)[:first]
+    assert all(one != another for one, another in zip(ours[first:], other[first:], strict=True))
+    middle = [np.mean([score(each) for each in part]) for part in (ours[:first], ours[first:])]
+    assert middle[1] < middle[0]
+
+
 def test_a_larger_grid_goes_on_where_the_smaller_ended(tmp_path):
     small = make(tmp_path, "grid", max_trials=4)
     while run(small):
@@ -255,7 +309,7 @@ def test_hyperband_trains_the_default_to_its_end(tmp_path):
 def test_seeds_share_no_trial_but_the_default(tmp_path, algorithm):
     found = []
     for seed in range(4):
-        oracle = make(tmp_path / str(seed), algorithm, seed=seed, max_trials=7)
+        oracle = make(tmp_path / str(seed), algorithm, seed=seed, max_trials=oracles.RANDOM_FIRST)
         while run(oracle):
             pass
         found.append({each["rate"] for each in all_values(oracle).values()})
