@@ -1,7 +1,6 @@
 """keras-tuner's oracles, made such that a search starts with the default and loses nothing."""
 
 import functools
-import json
 import math
 import threading
 import time
@@ -23,7 +22,7 @@ from keras_tuner.oracles import (
 from keras_tuner.src.engine.oracle import LOCKS, THREADS
 from sklearn.exceptions import ConvergenceWarning
 
-from keras_recipes.checkpoints import write_atomically
+from tuner.json_files import read_json, write_json
 
 FINISHED = ("COMPLETED", "FAILED")
 TRIALS = 12  # of a search that says nothing else
@@ -303,22 +302,3 @@ def make_oracle(
     oracle.max_trials = _Limit(max_trials or oracle.max_trials)
     oracle.verbose = 0
     return oracle
-
-
-def is_over(project: Path) -> bool:
-    """Returns whether the search in a directory of keras-tuner's has been closed."""
-    return bool((read_json(project / "oracle.json") or {}).get("over"))
-
-
-def write_json(path: Path, state: dict[str, Any], writer: str = "") -> None:
-    """Writes JSON in one move; `writer` tells processes apart that do so in one directory."""
-    write_atomically(path, json.dumps(state).encode(), writer)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Returns what a JSON file has; None where it is missing or damaged."""
-    try:
-        state = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return state if isinstance(state, dict) else None

@@ -11,7 +11,7 @@ from keras_tuner.engine.trial import Trial
 from rich import box
 from rich.table import Table
 
-from tuner.oracles import read_json, write_json
+from tuner.json_files import read_json, write_json
 from tuner.reasons import reason_of
 from tuner.study import HISTORY, OBJECTIVE, PROJECT
 

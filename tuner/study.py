@@ -18,7 +18,8 @@ from keras_recipes.checkpoints import write_atomically
 from keras_recipes.datasets import Dataset
 from keras_recipes.search_spaces.space import SearchSpace
 from tuner.board import write_trial
-from tuner.oracles import Dependable, read_json, write_json
+from tuner.json_files import read_json, write_json
+from tuner.oracles import Dependable
 
 OBJECTIVE = "val_loss"
 COMPARED = 5  # trials that a median is taken of, at least

@@ -23,8 +23,9 @@ from keras_tuner.src.distribute import oracle_client
 
 from recipes.command import Parser, count
 from tuner.chief import GREETING
+from tuner.json_files import is_over, read_json, write_json
 from tuner.nursery import FAREWELL
-from tuner.oracles import FAILURE, LEASE, is_over, read_json, write_json
+from tuner.oracles import FAILURE, LEASE
 from tuner.settings import Settings
 from tuner.study import NotKept, Study
 

@@ -38,7 +38,7 @@ class StepRecords(keras.callbacks.Callback):
             check_instance("log_dir", log_dir, (str, os.PathLike), "a path")
         self.log_dir = log_dir
         self.steps: list[int] = []
-        self._steps_before = 0  # what came after it waits
+        self._steps = self._steps_taken = 0  # by now, and by the last time that records were taken
         self._read = 0  # records that are taken
         self._slots = KEPT
         self._tags: Sequence[str] | None = None
@@ -69,7 +69,7 @@ class StepRecords(keras.callbacks.Callback):
                     self._write(self.steps[-1], record)
             if self._writer is not None:
                 self._writer.flush()
-        self._time = time.perf_counter()
+        self._steps_taken, self._time = self._steps, time.perf_counter()
 
     def restore(self) -> None:
         """Makes the model what it was; `keras_recipes.fit` does so at its end.
@@ -93,11 +93,10 @@ class StepRecords(keras.callbacks.Callback):
             self._first_batch = batch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        steps = self._taken_before + batch + 1 - (self._first_batch or 0)
-        waiting = (steps - 1) // self.every - (self._steps_before - 1) // self.every
+        self._steps = self._taken_before + batch + 1 - (self._first_batch or 0)
+        waiting = (self._steps - 1) // self.every - (self._steps_taken - 1) // self.every
         if waiting >= self._slots // 2 or (waiting and time.perf_counter() - self._time > PAUSE):
             self.take()
-            self._steps_before = steps
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.take()
@@ -114,7 +113,8 @@ class StepRecords(keras.callbacks.Callback):
                 f"`callbacks` must have one {kind} at most. Received: two. Leave one of them out."
             )
         self._tags = None
-        self._steps_before, self._time = 0, time.perf_counter()
+        self._steps = self._steps_taken = 0
+        self._time = time.perf_counter()
         log_dir = self._log_into if self.log_dir is None else self.log_dir
         if log_dir is not None:
             self._writer = _writer(Path(log_dir))

@@ -14,7 +14,7 @@ from keras_tuner.engine.trial import Trial
 
 from tuner import report
 from tuner.figures import draw_scores
-from tuner.oracles import write_json
+from tuner.json_files import write_json
 from tuner.report import write_report
 from tuner.results import Results, keep
 

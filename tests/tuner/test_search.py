@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from keras_recipes.search_spaces import DefaultDNN
-from tuner.oracles import read_json
+from tuner.json_files import read_json
 from tuner.search import main
 from tuner.settings import SPACES
 

@@ -9,7 +9,8 @@ import pytest
 
 import keras_recipes as kr
 from keras_recipes.search_spaces import DefaultDNN
-from tuner.oracles import make_oracle, read_json
+from tuner.json_files import read_json
+from tuner.oracles import make_oracle
 from tuner.study import MedianRule, Study, check_folds, split
 
 DIGITS = kr.load_dataset("digits")
