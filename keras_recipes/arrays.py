@@ -31,6 +31,7 @@ class Examples:
         sample_weight: A weight for each example, or None.
         batch_size: Examples a step, 0 with a dataset.
         steps: Steps an epoch.
+        first_batch: Of a dataset, as it came; None with arrays.
     """
 
     x: Any
@@ -38,6 +39,7 @@ class Examples:
     sample_weight: Any
     batch_size: int
     steps: int
+    first_batch: Any = None
 
     @property
     def count(self) -> int:
@@ -128,13 +130,13 @@ def _examples(
             f"{type(x).__name__} of {'unknown' if steps in (None, -2) else 'infinite or no'} length. "
             "Use dataset.take(n), or dataset.apply(tf.data.experimental.assert_cardinality(n))."
         )
-    _check_first_batch(model, x, name)
-    return Examples(x, None, None, 0, steps)
+    batch = x[0] if isinstance(x, keras.utils.PyDataset) else next(iter(x))
+    _check_batch(model, batch, name)
+    return Examples(x, None, None, 0, steps, batch)
 
 
-def _check_first_batch(model: keras.Model, data: Any, name: str) -> None:
-    """Checks one batch of a dataset as arrays are checked; the others pass."""
-    batch = data[0] if isinstance(data, keras.utils.PyDataset) else next(iter(data))
+def _check_batch(model: keras.Model, batch: Any, name: str) -> None:
+    """Checks the first batch of a dataset as arrays are checked; the others pass."""
     if type(model).train_step is not keras.Model.train_step:
         return  # it may take batches of its own kind
     name = f"In the first {name}batch "

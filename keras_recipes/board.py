@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["log_figure", "log_text"]
 
 BINS = 30  # of a histogram, as TensorBoard's own have
+GROWING = "events.out.tfevents."  # begins the names of files that grow
+WHOLE = f"{GROWING}board."  # of those that are replaced as a whole
 
 
 def log_text(run_dir: str | Path, tag: str, text: str) -> None:
@@ -98,14 +100,14 @@ def write_board(logs: Path, name: str, values: Sequence[Any]) -> None:
     for event in events:
         writer.write(event.SerializeToString())
     quoted = urllib.parse.quote(name, safe="")
-    write_atomically(logs / f"events.out.tfevents.board.{quoted}", content.getvalue())
+    write_atomically(logs / f"{WHOLE}{quoted}", content.getvalue())
 
 
 def scalar_value(tag: str, number: float) -> Any:
     """Returns the summary of a number."""
-    from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+    from tensorboard.compat.proto.summary_pb2 import Summary
 
-    return scalar_pb(tag, number).value[0]
+    return Summary.Value(tag=tag, simple_value=number)
 
 
 def text_value(tag: str, text: str) -> Any:
@@ -137,26 +139,64 @@ def histogram_value(tag: str, numbers: np.ndarray) -> Any:
     return _value(tag, buckets, create_summary_metadata(None, None))
 
 
-@contextlib.contextmanager
-def written(directory: Path) -> Iterator[None]:
-    """Says what to do where TensorFlow cannot write event files.
+class EventFile:
+    """A file of summaries that grows; by `tf.summary` each would take half a millisecond.
 
     Args:
-        directory: Where they are.
+        directory: Where it is; made if need be.
 
     Raises:
-        OSError: If they cannot be written.
+        OSError: If it cannot be written, from its methods too.
     """
-    import tensorflow as tf
-    from tensorflow.python.ops.summary_ops_v2 import _summary_state
 
-    before = _summary_state.writer
-    try:
-        yield
-    except tf.errors.OpError as error:  # what TensorFlow makes of a full disk
-        _summary_state.writer = before  # which it leaves set to the one that failed
-        reason = error.message.partition("; ")[2].partition("\n")[0]
-        raise not_written(directory, errno.EIO, reason) from error
+    def __init__(self, directory: Path) -> None:
+        import tensorflow as tf
+
+        directory.mkdir(parents=True, exist_ok=True)
+        name = f"{GROWING}{time.time_ns()}.{os.getpid()}"
+        self._directory, self._file = directory, tf.io.TFRecordWriter(os.fspath(directory / name))
+        self._write(file_version="brain.Event:2")
+
+    def write(self, values: Sequence[Any], step: int) -> None:
+        """Appends summaries.
+
+        Args:
+            values: `Summary.Value`s.
+            step: Where they are on the axis.
+        """
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        self._write(step=step, summary=Summary(value=values))
+
+    def write_graph(self, graph: Any) -> None:
+        """Appends a graph, a `GraphDef`."""
+        self._write(graph_def=graph.SerializeToString())
+
+    def flush(self) -> None:
+        """Gives to the system what it has not yet."""
+        with self._told():
+            self._file.flush()
+
+    def close(self) -> None:
+        """Ends the file."""
+        with self._told():
+            self._file.close()
+
+    def _write(self, **event: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        with self._told():
+            self._file.write(Event(wall_time=time.time(), **event).SerializeToString())
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        import tensorflow as tf
+
+        try:
+            yield
+        except tf.errors.OpError as error:  # what TensorFlow makes of a full disk
+            reason = error.message.partition("; ")[2].partition("\n")[0]
+            raise not_written(self._directory, errno.EIO, reason) from error
 
 
 def _value(tag: str, array: np.ndarray, metadata: Any) -> Any:

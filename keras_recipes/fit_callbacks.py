@@ -23,6 +23,7 @@ from keras_recipes.callbacks.divergence_guard import DivergenceGuard
 from keras_recipes.callbacks.run_logs import RunLogs
 from keras_recipes.callbacks.step_records import StepRecords
 from keras_recipes.checks import check_choice, check_number
+from keras_recipes.graph_loops import steps_in_one_graph
 from keras_recipes.optimizers.following import innermost
 
 SCHEDULES = ("1cycle", "constant", "power", "exponential", "piecewise", "performance")
@@ -130,20 +131,13 @@ def with_logs(
         iteration: The optimizer's step by then.
     """
     logged = [*callbacks, RunLogs(logs, epoch, iteration)]
-    if not any(isinstance(each, StepLog) for each in callbacks) and _can_log_steps(model):
+    if not any(isinstance(each, StepLog) for each in callbacks) and steps_in_one_graph(model):
         every = min(100, max(1, steps // 100))  # a short training has a hundred records, too
         logged.insert(0, StepLog(every))  # before the guard, to have the step that it stops at
     for callback in logged:
         if isinstance(callback, StepRecords):
-            callback.log_into(logs / "train")
+            callback.log_into(logs)
     return logged
-
-
-def _can_log_steps(model: keras.Model) -> bool:
-    several = getattr(model, "distribute_strategy", None)
-    return keras.config.backend() == "tensorflow" and (
-        several is None or several.num_replicas_in_sync == 1
-    )
 
 
 def _schedule_callbacks(schedule: str | None, rate: Any) -> list[keras.callbacks.Callback]:

@@ -19,6 +19,14 @@ LARGEST = 8 * 2**30  # bytes of arrays that are copied into tensors; more goes t
 LONG = 3000  # steps: XLA saves half a millisecond a small step, to trace or compile takes a second
 
 
+def steps_in_one_graph(model: keras.Model) -> bool:
+    """Whether TensorFlow takes the steps of a model, on one device: only there they are looked into."""
+    return (
+        keras.config.backend() == "tensorflow"
+        and model.distribute_strategy.num_replicas_in_sync == 1
+    )
+
+
 def can_loop(model: keras.Model, *examples: Examples | None) -> bool:
     """Whether a model and its data can go the way of this module.
 
@@ -26,9 +34,8 @@ def can_loop(model: keras.Model, *examples: Examples | None) -> bool:
     or with a `train_step` or `test_step` of the model's own, whose results only Keras can read.
     """
     return (
-        keras.config.backend() == "tensorflow"
+        steps_in_one_graph(model)
         and not model.run_eagerly
-        and model.distribute_strategy.num_replicas_in_sync == 1
         and type(model).train_step is keras.Model.train_step
         and type(model).test_step is keras.Model.test_step
         and all(each is None or each.batch_size for each in examples)

@@ -6,17 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
-from keras import layers, tree
+from keras import layers
 
 from keras_recipes.arrays import Examples
 from keras_recipes.board import figure_value, scalar_value, text_value, write_board
-from keras_recipes.diagnostics import Diagnosis, diagnose
-from keras_recipes.diagnostics.diagnosis import EXAMPLES
+from keras_recipes.diagnostics import Diagnosis
+from keras_recipes.diagnostics.diagnosis import a_batch, diagnose_batch
 from keras_recipes.diagnostics.findings import as_table
 from keras_recipes.diagnostics.observed_layers import ObservedLayer, observed_layers
 from keras_recipes.extras import import_extra
-from keras_recipes.graph_loops import can_loop
+from keras_recipes.graph_loops import steps_in_one_graph
 from keras_recipes.lr_finder import LearningRateCurve
 from keras_recipes.model_state import build_from
 from keras_recipes.optimizers.following import innermost, momentum_at
@@ -124,7 +123,7 @@ def hyperparameters(model: keras.Model) -> dict[str, Any]:
 
 
 def _report_diagnosis(run: RunDirectory, model: keras.Model, examples: Examples, when: str) -> None:
-    if can_loop(model, examples) and (text := _diagnosis_of(model, examples)):
+    if steps_in_one_graph(model) and (text := _diagnosis_of(model, examples)):
         _write_diagnosis(run, when, text)
 
 
@@ -135,10 +134,11 @@ def _write_diagnosis(run: RunDirectory, when: str, text: str) -> None:
 def _diagnosis_of(model: keras.Model, examples: Examples) -> str | None:
     """What `diagnose` says, or why it could not; None for a model that has nothing to look at."""
     try:
-        build_from(model, _some(examples, 1))
+        batch = a_batch(examples)
+        build_from(model, batch)
         if not observed_layers(model):
             return None
-        return _as_markdown(diagnose(model, *_some(examples, EXAMPLES)[:2]))
+        return _as_markdown(diagnose_batch(model, batch))
     except Exception as error:  # whatever it is, a report must not end a training
         reason = f"The network could not be diagnosed: {type(error).__name__}: {error}"
         warnings.warn(f"{reason}. The training goes on.", stacklevel=2)
@@ -172,15 +172,6 @@ def _joined(names: Iterable[str]) -> str:
 def _initializer(layer: keras.Layer) -> str:
     made = getattr(layer, "kernel_initializer", None)
     return NONE if made is None else type(made).__name__
-
-
-def _some(examples: Examples, count: int) -> tuple[Any, ...]:
-    """Up to so many examples, taken at random."""
-    rows = np.random.default_rng(0).permutation(examples.count)[:count]
-    parts = (examples.x, examples.y, examples.sample_weight)
-    return tree.map_structure(
-        lambda each: each[rows], tuple(part for part in parts if part is not None)
-    )
 
 
 def _of_curve(curve: LearningRateCurve) -> Any:

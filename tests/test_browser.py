@@ -101,12 +101,12 @@ def wait_for_curves(card, count):
 
 def test_the_scalars_of_all_runs_lie_over_each_other(page):
     tab = page("timeseries")
-    for tag in ("epoch_accuracy", "epoch_learning_rate"):
+    for tag in ("epoch/accuracy", "epoch/val_accuracy", "epoch/learning_rate"):
         tab.get_by_text(tag, exact=True).first.wait_for()
     card = tab.locator("scalar-card").first
-    for run in ("elu/logs/train", "elu/logs/validation", "sigmoid/logs/train"):
-        card.get_by_text(run, exact=True).first.wait_for()
-    wait_for_curves(card, 4)  # of training and validation, of both
+    for run in RUNS:
+        card.get_by_text(f"{run}/logs", exact=True).first.wait_for()
+    wait_for_curves(card, 2)
 
 
 def test_each_step_has_its_cards(page):
@@ -119,8 +119,24 @@ def test_each_step_has_its_cards(page):
 
 
 def test_the_graph_of_the_model_is_drawn(page):
-    tab = page("graphs&run=elu%2Flogs%2Ftrain")
+    tab = page("graphs&run=elu%2Flogs")
     tab.locator("tf-graph-scene svg .node").first.wait_for()
+    tab.wait_for_function(  # until it has grown to the page
+        """() => {
+          const all = (root) => [...root.querySelectorAll('*')].flatMap(
+            (e) => [e, ...(e.shadowRoot ? all(e.shadowRoot) : [])]);
+          const names = all(document).filter((e) => e.tagName === 'text' && e.textContent.startsWith('hidden_1'));
+          return names.some((e) => e.getBoundingClientRect().width > 30);
+        }"""
+    )
+
+
+def test_training_and_validation_lie_over_each_other(page):
+    tab = page("custom_scalars")
+    for title in ("training and validation", "loss", "accuracy"):
+        tab.get_by_text(title, exact=True).first.wait_for()
+    tab.get_by_text("epoch/val_loss (elu/logs)").first.wait_for(state="attached")
+    tab.locator("vz-line-chart2 svg path.line[d*='L']").nth(7).wait_for(state="attached")
 
 
 def test_hparams_have_a_row_for_each_run(page):

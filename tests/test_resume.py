@@ -51,7 +51,7 @@ def points(run_dir):
             event = tf.compat.v1.Event.FromString(record.numpy())
             for value in event.summary.value:
                 number = value.simple_value
-                if value.HasField("tensor") and value.tag != "keras":  # its names have numbers
+                if value.HasField("tensor"):
                     number = tf.make_ndarray(value.tensor).tolist()
                 found.append((path.parent.name, value.tag, event.step, str(number)))
     return sorted(found)

@@ -1,26 +1,38 @@
 import io
+import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from keras_recipes.board import histogram_value, written
+from keras_recipes.board import (
+    GROWING,
+    WHOLE,
+    EventFile,
+    histogram_value,
+    scalar_value,
+    write_board,
+)
 from keras_recipes.callbacks import layer_health, step_log
 from keras_recipes.checkpoints import write_atomically
+from keras_recipes.optimizers.following import innermost, learning_rate_at, steps_taken
 
+PREFIX = "epoch/"  # of its tags; their axis counts epochs
+VALIDATION = "val_"  # of the names of what is validated
 BY_STEP = (layer_health.PREFIX, step_log.PREFIX)  # of tags that have the step on their axis
-AFTER_STEP = "_vs_iterations"  # ends those that have the steps taken by then
-OF_THE_MODEL = "keras"  # the tag of its layers, written when training begins
 HISTOGRAMS = 10  # of each weight in a training
 
 
-class RunLogs(keras.callbacks.TensorBoard):
-    """Keras's `TensorBoard` for a run that may be killed: no point is lost, none comes twice.
+class RunLogs(keras.callbacks.Callback):
+    """The curves of a run that may be killed: no point is lost, none comes twice.
 
     What an epoch logged is in the files before the epoch is in a checkpoint; what they hold of
     epochs after it goes when training goes on from there. Some ten times in a training there are
-    histograms of the weights, as `weights/LAYER/NAME`.
+    histograms of the weights, as `weights/LAYER/NAME`. The graph of the layers is there once.
 
     Args:
         directory: Where the event files are.
@@ -29,39 +41,68 @@ class RunLogs(keras.callbacks.TensorBoard):
     """
 
     def __init__(self, directory: Path, first_epoch: int, first_iteration: int) -> None:
-        super().__init__(directory, write_graph=first_iteration == 0)
-        for path in directory.glob("*/events.out.tfevents.*"):
-            _prune(path, first_epoch, first_iteration)
+        super().__init__()
+        self._directory, self._first_iteration = directory, first_iteration
+        for path in directory.glob(f"{GROWING}*"):
+            if not path.name.startswith(WHOLE):
+                _prune(path, first_epoch, first_iteration)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._file = EventFile(self._directory)
+        if self._first_iteration == 0 and (graph := _graph_of(self.model)) is not None:
+            self._file.write_graph(graph)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        with written(Path(self.log_dir)):
-            super().on_epoch_end(epoch, logs)
-            if (epoch + 1) % -(-self.params["epochs"] // HISTOGRAMS) == 0:
-                self._write_histograms(epoch)
-            for writer in self._writers.values():
-                writer.flush()
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        super().on_train_batch_end(batch)  # which makes summaries of logs that go nowhere
-
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        with written(Path(self.log_dir)):
-            super().on_test_end(logs)
+        numbers = {name: each for name, each in (logs or {}).items() if np.ndim(each) == 0}
+        if "learning_rate" not in numbers:  # no schedule has told it
+            optimizer = innermost(self.model.optimizer)
+            numbers["learning_rate"] = learning_rate_at(optimizer, steps_taken(optimizer) - 1)
+        values = [scalar_value(f"{PREFIX}{name}", float(each)) for name, each in numbers.items()]
+        if (epoch + 1) % -(-self.params["epochs"] // HISTOGRAMS) == 0:
+            values += [
+                histogram_value(f"weights/{variable.path}", ops.convert_to_numpy(variable))
+                for variable in self.model.trainable_variables
+            ]
+        self._file.write(values, epoch)
+        self._file.flush()
+        if epoch == 0 and any(name.startswith(VALIDATION) for name in numbers):
+            write_board(self._directory, "charts", [_charts(numbers)])
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        with written(Path(self.log_dir)):
-            super().on_train_end(logs)
+        self._file.close()
 
-    def _write_histograms(self, epoch: int) -> None:
-        import tensorflow as tf
-        from tensorboard.compat.proto.summary_pb2 import Summary
 
-        values = [
-            histogram_value(f"weights/{variable.path}", ops.convert_to_numpy(variable))
-            for variable in self.model.trainable_variables
-        ]
-        with self._train_writer.as_default():
-            tf.summary.experimental.write_raw_pb(Summary(value=values).SerializeToString(), epoch)
+def _graph_of(model: keras.Model) -> Any:
+    """The layers of a model as TensorBoard draws them; None where they are not to be had."""
+    from tensorboard.plugins.graph.keras_util import keras_model_to_graph_def
+
+    try:
+        config = json.loads(model.to_json())
+        config["config"]["name"] = ""  # or else all is folded into it
+        return keras_model_to_graph_def(config)
+    except Exception:  # a model of its own kind may be no graph, or not tell its settings
+        return None
+
+
+def _charts(names: Iterable[str]) -> Any:
+    """Has the loss and each metric of training and validation drawn into one chart."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.custom_scalar import layout_pb2
+    from tensorboard.plugins.custom_scalar.summary import pb
+
+    charts = [
+        layout_pb2.Chart(
+            title=name,
+            multiline=layout_pb2.MultilineChartContent(
+                tag=[f"^{PREFIX}{re.escape(each)}$" for each in (name, VALIDATION + name)]
+            ),
+        )
+        for name in names
+        if VALIDATION + name in names
+    ]
+    category = layout_pb2.Category(title="training and validation", chart=charts)
+    made = pb(layout_pb2.Layout(category=[category]))  # of TensorFlow's own class
+    return Summary.FromString(made.SerializeToString()).value[0]
 
 
 def _prune(path: Path, first_epoch: int, first_iteration: int) -> None:
@@ -71,13 +112,11 @@ def _prune(path: Path, first_epoch: int, first_iteration: int) -> None:
     def stays(record: bytes) -> bool:
         event = tf.compat.v1.Event.FromString(record)
         tags = [value.tag for value in event.summary.value]
-        if OF_THE_MODEL in tags:
-            return first_iteration > 0
-        if any(tag.endswith(AFTER_STEP) for tag in tags):
-            return event.step <= first_iteration
+        if not tags:  # how the file begins, and the graph
+            return first_iteration > 0 or not event.graph_def
         if any(tag.startswith(BY_STEP) for tag in tags):
             return event.step < first_iteration
-        return event.step < first_epoch or not tags
+        return event.step < first_epoch
 
     kept = io.BytesIO()
     writer = RecordWriter(kept)

@@ -1,7 +1,6 @@
-import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_recipes.board import written
+from keras_recipes.board import EventFile, scalar_value
 from keras_recipes.callbacks.in_step import enter, leave
 from keras_recipes.checks import check_instance, check_integer
 from keras_recipes.optimizers.following import steps_taken
@@ -43,7 +42,7 @@ class StepRecords(keras.callbacks.Callback):
         self._slots = KEPT
         self._tags: Sequence[str] | None = None
         self._log_into: str | Path | None = None
-        self._writer: Any = None
+        self._file: EventFile | None = None
 
     def log_into(self, directory: Path) -> None:
         """Has the next training logged, where no `log_dir` was given; `keras_recipes.fit` does so.
@@ -59,16 +58,17 @@ class StepRecords(keras.callbacks.Callback):
             return
         count = int(ops.convert_to_numpy(self._count))
         records, at = ops.convert_to_numpy(self._records), ops.convert_to_numpy(self._at)
-        with self._written():
-            # The slot of the next one may hold a step that was not taken.
-            for number in range(max(self._read, count - self._slots + 1), count):
-                self._read, record = number + 1, records[number % self._slots].copy()
-                self.steps.append(int(at[number % self._slots]))
-                self._taken(record)
-                if self._writer is not None:
-                    self._write(self.steps[-1], record)
-            if self._writer is not None:
-                self._writer.flush()
+        # The slot of the next one may hold a step that was not taken.
+        for number in range(max(self._read, count - self._slots + 1), count):
+            self._read, record = number + 1, records[number % self._slots].copy()
+            self.steps.append(int(at[number % self._slots]))
+            self._taken(record)
+            if self._file is not None:
+                numbers = zip(self._tags, record.ravel(), strict=True)
+                values = [scalar_value(tag, number) for tag, number in numbers]
+                self._file.write(values, self.steps[-1])
+        if self._file is not None:
+            self._file.flush()
         self._steps_taken, self._time = self._steps, time.perf_counter()
 
     def restore(self) -> None:
@@ -78,10 +78,10 @@ class StepRecords(keras.callbacks.Callback):
         """
         try:
             self.take()
-            if self._writer is not None:
-                self._writer.close()
+            if self._file is not None:
+                self._file.close()
         finally:
-            self._log_into = self._writer = None
+            self._log_into = self._file = None
             leave(self)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -117,7 +117,7 @@ class StepRecords(keras.callbacks.Callback):
         self._time = time.perf_counter()
         log_dir = self._log_into if self.log_dir is None else self.log_dir
         if log_dir is not None:
-            self._writer = _writer(Path(log_dir))
+            self._file = EventFile(Path(log_dir))
 
     def _make_room(self, tags: Sequence[str], shape: tuple[int, ...]) -> None:
         """Makes variables for records of a shape; `tags` are the names of their numbers, flattened."""
@@ -146,32 +146,3 @@ class StepRecords(keras.callbacks.Callback):
 
     def _taken(self, record: np.ndarray) -> None:
         raise NotImplementedError
-
-    def _write(self, step: int, record: np.ndarray) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        values = [
-            Summary.Value(tag=tag, simple_value=number)
-            for tag, number in zip(self._tags or (), record.ravel(), strict=True)
-        ]
-        event = Event(wall_time=time.time(), step=step, summary=Summary(value=values))
-        self._writer.write(event.SerializeToString())
-
-    @contextlib.contextmanager
-    def _written(self) -> Iterator[None]:
-        log_dir = self._log_into if self.log_dir is None else self.log_dir
-        with written(Path(log_dir or ".")):
-            yield
-
-
-def _writer(directory: Path) -> Any:
-    """Returns what appends to an event file; to `tf.summary` a record takes half a millisecond."""
-    import tensorflow as tf
-    from tensorboard.compat.proto.event_pb2 import Event
-
-    directory.mkdir(parents=True, exist_ok=True)
-    name = f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
-    writer = tf.io.TFRecordWriter(os.fspath(directory / name))
-    writer.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
-    return writer

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_recipes.arrays import is_dataset, prepare
+from keras_recipes.arrays import Examples, prepare
 from keras_recipes.checks import check_compiled, check_tensorflow
 from keras_recipes.diagnostics.findings import COLUMN, Finding, as_table, find
 from keras_recipes.diagnostics.observation import Observation
@@ -117,7 +117,32 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
     """
     check_compiled(model)
     check_tensorflow("`diagnose`")
-    batch = _batch(model, x, y)
+    examples, _ = prepare(model, x, y, None, None, 0.0, EXAMPLES)
+    return diagnose_batch(model, a_batch(examples))
+
+
+def a_batch(examples: Examples) -> Any:
+    """Returns what `diagnose` looks at: some examples taken at random; the first batch of a dataset."""
+    if examples.first_batch is not None:
+        return examples.first_batch
+    rows = np.random.default_rng(0).permutation(examples.count)[:EXAMPLES]
+    parts = (examples.x, examples.y, examples.sample_weight)
+    return tree.map_structure(
+        lambda each: each[rows], tuple(part for part in parts if part is not None)
+    )
+
+
+def diagnose_batch(model: keras.Model, batch: Any) -> Diagnosis:
+    """Looks at every layer in a training step of one batch; see `diagnose`.
+
+    Args:
+        model: A compiled model.
+        batch: As its `train_step` takes it.
+
+    Raises:
+        ValueError: If no layer has a kernel.
+    """
+    batch = tree.map_structure(ops.convert_to_tensor, batch)
     trained = steps_taken(model.optimizer) > 0
     with as_it_was(model, batch):
         observed = observed_layers(model)
@@ -134,13 +159,3 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
         loss = float(ops.convert_to_numpy(logs["loss"]))
     found = ops.convert_to_numpy(seen[0])
     return Diagnosis(tuple(observed), found, loss, tuple(find(observed, found, trained)))
-
-
-def _batch(model: keras.Model, x: Any, y: Any) -> Any:
-    examples, _ = prepare(model, x, y, None, None, 0.0, EXAMPLES)
-    if is_dataset(examples.x):
-        batch = examples.x[0] if hasattr(examples.x, "num_batches") else next(iter(examples.x))
-    else:
-        rows = np.random.default_rng(0).permutation(examples.count)[:EXAMPLES]
-        batch = tree.map_structure(lambda each: each[rows], (examples.x, examples.y))
-    return tree.map_structure(ops.convert_to_tensor, batch)

@@ -88,7 +88,7 @@ def test_tensorboard_shows_each_look(tmp_path):
     health = LayerHealth(every=4)
     keywords = {"batch_size": 16, "epochs": 3, "max_learning_rate": 0.01, "seed": 1, "verbose": 0}
     kr.fit(build(), X, Y, **keywords, callbacks=[health], run_dir=tmp_path / "run")
-    logged = scalars(tmp_path / "run" / "logs" / "train")
+    logged = scalars(tmp_path / "run" / "logs")
     assert len(logged) == 3 * 7
     for row, layer in enumerate(("hidden_1", "hidden_2", "output")):
         steps, values = zip(*logged[f"health/{layer}/gradient_norm"], strict=True)

@@ -124,7 +124,7 @@ def test_the_commands_that_it_prints_run(trained):
     assert "5 predictions in predictions.csv" in result.stdout
     look = printed_command(printed, "Look at the run:")
     assert look[-2:] == ["--logdir", "runs"]
-    assert "epoch_loss" in run_here([*look, "--inspect"]).stdout
+    assert "epoch/loss" in run_here([*look, "--inspect"]).stdout
 
 
 def test_the_same_command_again_goes_on(trained):
