@@ -44,10 +44,11 @@ def conclude(console: Console, study: Study, data: Dataset, arguments: argparse.
         raise ValueError(_why_none(results, study))
     console.print(results.rich_table())
     try:
+        mended = _mend(study, data, arguments)
         trials, choice = _choose(study, data, arguments)
-        for remark in choice:
+        for remark in mended + choice:
             console.print(remark, markup=False)
-        keep(run_dir, remarks=remarks + choice)
+        keep(run_dir, remarks=remarks + mended + choice)
         for name, found in _scores(study, data, arguments, trials):
             console.print(f"Test {metric} of {name}: {found}", markup=False)
             keep(run_dir, scores={name: found})
@@ -66,6 +67,21 @@ def _why_none(results: Results, study: Study) -> str:
         f"Narrow the space with --vary, or allow more with --max-minutes or --max-failures; see "
         f"{study.run_dir / 'results.csv'}."
     )
+
+
+def _mend(study: Study, data: Dataset, arguments: argparse.Namespace) -> list[str]:
+    """Has trials trained again whose weights are damaged; returns a remark that names them."""
+    needed = [*best_trials(study.oracle.trials.values(), arguments.average), *_default(study)]
+    again = [each.trial_id for each in needed if study.mend(each, data, arguments.epochs)]
+    return (
+        [f"Damaged or missing weights, trained again: trial {', '.join(again)}."] if again else []
+    )
+
+
+def _default(study: Study) -> list[Trial]:
+    """Returns the best trial of the set-up of the first; none if all of them failed."""
+    started = list(study.oracle.trials.values())
+    return best_trials([each for each in started if set_up(each) == set_up(started[0])], 1)
 
 
 def _choose(
@@ -108,8 +124,7 @@ def _scores(
     def test(model: Any) -> str:
         return score(model, data, data.x_test, data.y_test)
 
-    started = list(study.oracle.trials.values())
-    default = best_trials([each for each in started if set_up(each) == set_up(started[0])], 1)
+    default = _default(study)
     names = {each.trial_id: f"trial {each.trial_id}{how}" for each in trials}
     names |= {each.trial_id: _name_of_default(each, arguments.epochs) + how for each in default}
     models = {names[trial.trial_id]: make(trial) for trial in trials}

@@ -19,6 +19,7 @@ from tuner.conclusion import conclude
 from tuner.oracles import make_oracle
 from tuner.results import Results
 from tuner.study import Study, split
+from tuner.weights import save_weights
 
 DIGITS = kr.load_dataset("digits")
 DATA = dataclasses.replace(
@@ -79,7 +80,11 @@ def spoil(study, trial, factor=-9.0, tilt=0.0):
     kernel, bias = model.get_layer("output").get_weights()
     bias[:5] += tilt
     model.get_layer("output").set_weights([factor * kernel, factor * bias])
-    study._save_weights(model, trial.trial_id, 0)
+    save_weights(weights(study, trial), model)
+
+
+def weights(study, trial):
+    return study.run_dir / "search" / f"trial_{trial.trial_id}" / "fold-0.weights.npz"
 
 
 def kept_model(study):
@@ -134,6 +139,40 @@ def test_a_mean_is_not_kept_that_validates_worse_than_the_best(tmp_path, retrain
     assert remark in (tmp_path / "report.md").read_text()
     if not retrain:
         assert validation_loss(kept_model(study), DATA) == pytest.approx(best.score, rel=1e-4)
+
+
+@pytest.mark.parametrize("average", [1, 2])
+def test_a_trial_whose_weights_are_damaged_is_trained_again_and_kept(tmp_path, average):
+    study = search(tmp_path)
+    best, second, _ = best_first(study)
+    _, expected = end(study, average=average)
+    table = (tmp_path / "results.csv").read_bytes()
+    weights(study, best).write_bytes(weights(study, best).read_bytes()[:-100])
+    weights(study, second).unlink()
+    told, findings = end(study, average=average)
+    needed = [*best_first(study)[:average], first(study)]  # the default is tested beside the best
+    names = ", ".join(each.trial_id for each in (best, second) if each in needed)
+    remark = f"Damaged or missing weights, trained again: trial {names}."
+    assert findings["remarks"] == [remark, *expected["remarks"]]
+    assert {**findings, "remarks": []} == {**expected, "remarks": []}
+    assert remark in told
+    assert remark in (tmp_path / "report.md").read_text()
+    assert (tmp_path / "results.csv").read_bytes() == table
+    assert end(study, average=average)[1] == expected
+
+
+def test_what_hyperband_goes_on_with_is_trained_again_where_its_weights_are_lost(tmp_path):
+    class Loses(Study):
+        def on_trial_end(self, trial):
+            super().on_trial_end(trial)
+            weights(self, trial).unlink()
+
+    hyperband = {"trials": None, "epochs": 3, "algorithm": "hyperband"}
+    whole = search(tmp_path / "whole", **hyperband)
+    assert any("tuner/trial_id" in each.hyperparameters.values for each in best_first(whole))
+    lossy = search(tmp_path / "lossy", kind=Loses, **hyperband)
+    assert [each.score for each in best_first(lossy)] == [each.score for each in best_first(whole)]
+    assert end(lossy, epochs=3)[1]["scores"] == end(whole, epochs=3)[1]["scores"]
 
 
 def test_what_failed_is_in_no_mean(tmp_path):

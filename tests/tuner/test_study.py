@@ -12,6 +12,7 @@ from keras_recipes.search_spaces import DefaultDNN
 from tuner.json_files import read_json
 from tuner.oracles import make_oracle
 from tuner.study import MedianRule, Study, check_folds, split
+from tuner.weights import load_weights
 
 DIGITS = kr.load_dataset("digits")
 DATA = dataclasses.replace(
@@ -150,7 +151,7 @@ def test_folds_train_a_model_each(tmp_path):
         keras.models.clone_model(study.load_model(study.oracle.trials["0000"])) for _ in range(2)
     ]
     for fold, model in enumerate(kept):
-        study._load_weights(model, "0000", fold)
+        load_weights(tmp_path / f"search/trial_0000/fold-{fold}.weights.npz", model)
     first, second = (model.get_layer("output").get_weights()[0] for model in kept)
     assert np.abs(first - second).max() > 0.01
 
