@@ -71,6 +71,7 @@ class Dependable(keras_tuner.Oracle):
     other. A trial whose worker is not heard of is run again, and counts once, whoever ends it first.
     Failures in a row end the search without an exception. After an error of its own, such as a full
     disk, `broken_by` is that error, and what it says of the search is no longer to be trusted.
+    `on_failure` is called with each trial that failed, whoever ended it.
 
     Args:
         **keywords: Those of keras-tuner's oracle.
@@ -84,6 +85,7 @@ class Dependable(keras_tuner.Oracle):
         self.deadline = math.inf
         self.stopped_by = ""
         self.broken_by: Exception | None = None
+        self.on_failure: Callable[[Trial], None] = lambda trial: None
         self._over = False
         self._seen: dict[str, float] = {}  # trial -> when its worker was heard of
         self._lost: Counter[str] = Counter()  # trial -> processes that ended before it did
@@ -148,6 +150,8 @@ class Dependable(keras_tuner.Oracle):
             kept = read_json(Path(self._get_trial_dir(name)) / FAILURE) or {}
             trial.message = kept.get("message")
         super().end_trial(trial)
+        if self.trials[name].status == "FAILED":
+            self.on_failure(self.trials[name])
 
     @_synchronized
     def end_of(self, tuner_id: str, reason: str) -> None:

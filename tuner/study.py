@@ -60,6 +60,7 @@ class Study(keras_tuner.Tuner):
     ) -> None:
         self._seed, self._folds, self._stop_early, self._tell = seed, folds, stop_early, tell
         self.run_dir = run_dir
+        oracle.on_failure = lambda trial: self._show(trial, {}, {})
         super().__init__(oracle, space, directory=str(run_dir), project_name=PROJECT)
 
     def _populate_initial_space(self) -> None:
@@ -107,8 +108,7 @@ class Study(keras_tuner.Tuner):
             self._keep(trial, deviation=float(deviation))
         if not np.isfinite(metrics[OBJECTIVE]):
             raise keras_tuner.errors.FailedTrialError(f"{OBJECTIVE} is {metrics[OBJECTIVE]}")
-        values = trial.hyperparameters.values
-        write_trial(self.run_dir / "logs" / trial.trial_id, values, rule.history, metrics)
+        self._show(trial, rule.history, metrics)
         return metrics
 
     def load_model(self, trial: Any) -> keras.Model:
@@ -195,6 +195,10 @@ class Study(keras_tuner.Tuner):
             return False
         self._run_fold(trial, fold, data, epochs, MedianRule([]))
         return True
+
+    def _show(self, trial: Any, history: dict[str, list[float]], metrics: dict[str, float]) -> None:
+        directory = self.run_dir / "logs" / trial.trial_id
+        write_trial(directory, trial.hyperparameters.values, history, metrics)
 
     def _keep(self, trial: Any, **told: Any) -> None:
         path = self._history(trial)

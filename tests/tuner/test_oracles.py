@@ -240,8 +240,10 @@ def test_a_trial_that_ends_each_process_is_given_up(tmp_path):
     for _ in range(oracles.DEATHS):
         trial = reloaded(tmp_path).create_trial("tuner0")
         assert int(trial.trial_id) == 0
-    oracle = reloaded(tmp_path)
+    oracle, failed = reloaded(tmp_path), []
+    oracle.on_failure = failed.append
     assert int(oracle.create_trial("tuner0").trial_id) == 1
+    assert failed == [oracle.trials[trial.trial_id]]
     kept = oracle.trials[trial.trial_id]
     assert (kept.status, kept.message) == (
         "FAILED", "10 processes that ran it ended before it did",
