@@ -287,6 +287,14 @@ def test_a_chief_that_comes_back_finds_its_workers(command, tmp_path, pytestconf
     assert statuses(tmp_path) == ["COMPLETED"] * trials_for(kills)
 
 
+def test_a_chief_at_a_port_that_is_free_says_how_workers_join(command, tmp_path):
+    out = finish([*command, "--workers", 1, "--chief", "127.0.0.1:0"], tmp_path)
+    told = re.search(r"^Workers join by: .* --worker --chief (\S+) --run-dir (\S+)$", out, re.M)
+    log = (tmp_path / "run" / "workers" / "worker-0.log").read_text()
+    assert f"works for {told[1]}\n" in log
+    assert told[2] == str(tmp_path / "run")
+
+
 def test_workers_end_with_the_nursery_and_the_search_says_so(command, tmp_path):
     process = start([*command, "--workers", 2], tmp_path)
     wait_for(lambda: len(workers(tmp_path)) == 2)
