@@ -318,6 +318,20 @@ def free_port():
         return made.getsockname()[1]
 
 
+def test_a_search_goes_on_without_the_settings_that_were_torn(command, tmp_path):
+    finish(command, tmp_path)
+    table = pd.read_csv(tmp_path / "run" / "results.csv")
+    settings = tmp_path / "run" / "run.json"
+    settings.write_text("{")
+    process = start(command, tmp_path)
+    _, err = end(process)
+    assert process.returncode == 2
+    assert "Remove it to go on" in err.strip().splitlines()[-1]
+    settings.unlink()
+    finish(command, tmp_path)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "run" / "results.csv"), table)
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
