@@ -218,6 +218,17 @@ def test_ctrl_c_ends_all_workers_and_the_search_goes_on(command, tmp_path):
     assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
 
 
+@pytest.mark.parametrize("module", ["tuner.search", "recipes.default_dnn"])
+def test_ctrl_c_while_tensorflow_is_imported_leaves_no_traceback(tmp_path, module):
+    process = start([sys.executable, "-m", module], tmp_path)
+    loaded = Path(f"/proc/{process.pid}/maps")
+    wait_for(lambda: "tensorflow" in loaded.read_text())
+    process.send_signal(signal.SIGINT)
+    _, err = end(process)
+    assert process.returncode == -signal.SIGINT
+    assert "Traceback" not in err
+
+
 @pytest.mark.parametrize("workers", [[], ["--workers", 2]], ids=["alone", "workers"])
 def test_a_full_disk_ends_a_search_and_none_of_its_trials(command, tmp_path, workers):
     """Full for weights; a file of JSON has room."""
