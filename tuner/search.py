@@ -21,10 +21,11 @@ from keras_recipes.datasets import Dataset
 from keras_recipes.run_directory import RunDirectory
 from keras_recipes.search_spaces.space import SearchSpace
 from recipes.command import Parser, add_data_flags, count, new_run_directory, run
+from tuner.algorithms import ALGORITHMS, TRIALS
 from tuner.chief import lead
 from tuner.conclusion import conclude
 from tuner.nursery import Nursery
-from tuner.oracles import ALGORITHMS, TRIALS, Dependable
+from tuner.oracles import Dependable
 from tuner.settings import SPACES, Settings
 from tuner.study import OBJECTIVE, Study, check_folds
 from tuner.worker import address

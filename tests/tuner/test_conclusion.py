@@ -14,9 +14,9 @@ import keras_recipes as kr
 from keras_recipes.search_spaces import DefaultDNN
 from recipes.train import score
 from tuner import conclusion
+from tuner.algorithms import make_oracle
 from tuner.averaging import mean_of, validation_loss
 from tuner.conclusion import conclude
-from tuner.oracles import make_oracle
 from tuner.results import Results
 from tuner.study import Study, split
 from tuner.weights import save_weights

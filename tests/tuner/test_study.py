@@ -11,8 +11,8 @@ from tensorboard.plugins.hparams import api_pb2
 import keras_recipes as kr
 from keras_recipes.search_spaces import DefaultDNN
 from tests.tuner.test_board import row
+from tuner.algorithms import make_oracle
 from tuner.json_files import read_json
-from tuner.oracles import make_oracle
 from tuner.study import MedianRule, Study, check_folds, split
 from tuner.weights import load_weights
 
