@@ -112,6 +112,37 @@ def test_the_best_is_kept_and_the_default_is_tested_beside_it(tmp_path):
     assert findings["search"] == {"task": "multiclass", "max_trials": 3, "max_minutes": None}
 
 
+def test_a_default_that_tests_better_than_what_is_kept_is_remarked_on(tmp_path):
+    study = search(tmp_path)
+    best, default = best_first(study)[0], first(study)
+    spoil(study, best)
+    told, findings = end(study)
+    found = list(findings["scores"].values())
+    remark = (
+        f"Kept is trial {best.trial_id}, which validated best, though the default set-up (trial "
+        f"{default.trial_id}) tested better: {found[1]} against {found[0]}."
+    )
+    assert findings["remarks"] == [remark]
+    assert remark in told
+    assert remark in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("metric", "kept", "default", "remarked"),
+    [
+        ("accuracy", "0.9", "0.95", True), ("accuracy", "0.9", "0.9", False),
+        ("accuracy", "0.95", "0.9", False), ("RMSE", "9.5", "10.1", False),
+        ("RMSE", "10.1", "9.5", True), ("RMSE", "3, 0.2", "2, 0.1", True),
+        ("RMSE", "3, 0.1", "2, 0.2", False),  # which is better is for the reader to say
+    ],
+)  # fmt: skip
+def test_what_is_better_goes_by_the_metric(metric, kept, default, remarked):
+    tested = {"trial 1": kept, "the default set-up (trial 0)": default}
+    assert bool(conclusion._beside_the_default("trial 1", tested, metric)) == remarked
+    of_itself = {"the default set-up (trial 0)": kept}
+    assert not conclusion._beside_the_default(*of_itself, of_itself, metric)
+
+
 def test_a_mean_is_kept_that_validates_better_than_the_best(tmp_path):
     study = search(tmp_path)
     best, second, _ = best_first(study)
