@@ -33,7 +33,7 @@ def plain(directory):
 
     import keras_recipes as kr
     from keras_recipes.search_spaces import DefaultDNN
-    from tuner.oracles import make_oracle
+    from tuner.algorithms import make_oracle
 
     data = kr.load_dataset("digits")
     space = DefaultDNN(data.input_shape, data.n_outputs, data.task, adapt_to=data.adapt_to)
@@ -75,7 +75,7 @@ def memory():
     """MiB in use after each of many trials of one network, in one process."""
     import keras_recipes as kr
     from keras_recipes.search_spaces import DefaultDNN
-    from tuner.oracles import make_oracle
+    from tuner.algorithms import make_oracle
     from tuner.study import Study
 
     data = kr.load_dataset("digits")

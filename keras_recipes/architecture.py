@@ -42,7 +42,7 @@ TASKS = {
 
 ACTIVATION_LAYERS = {"leaky_relu": layers.LeakyReLU, "prelu": layers.PReLU, "rrelu": RReLU}
 
-# (alpha, stays on at inference) -> layer
+# (after SELU, stays on at inference) -> layer
 DROPOUT_LAYERS = {
     (False, False): ("dropout", layers.Dropout),
     (False, True): ("mc_dropout", MCDropout),
@@ -91,7 +91,6 @@ class Hidden:
     batch_norm_position: str
     batch_norm_momentum: float
     dropout: float
-    alpha_dropout: bool
     mc_dropout: bool
     regularizer: keras.Regularizer | None
     constraint: keras.constraints.Constraint | None
@@ -117,7 +116,7 @@ class Hidden:
         if self.batch_norm and not norm_first:
             x = self._batch_norm(name)(x)
         if self.dropout > 0:
-            kind, dropout = DROPOUT_LAYERS[self.alpha_dropout, self.mc_dropout]
+            kind, dropout = DROPOUT_LAYERS[self.activation == "selu", self.mc_dropout]
             x = dropout(self.dropout, seed=seeds.draw(), name=f"{name}_{kind}")(x)
         return x
 

@@ -78,13 +78,14 @@ def log_figure(run_dir: str | Path, tag: str, figure: "Figure") -> None:
     write_board(logs, tag, [figure_value(tag, figure)])
 
 
-def write_board(logs: Path, name: str, values: Sequence[Any]) -> None:
+def write_board(logs: Path, name: str, values: Sequence[Any], steps: Sequence[int] = ()) -> None:
     """Writes summaries into a file of their own, in place of what it had before.
 
     Args:
         logs: The directory that TensorBoard takes for the run.
         name: Tells the file from others there.
         values: `Summary.Value`s.
+        steps: Of each of them; all 0 if not given.
 
     Raises:
         OSError: If the file cannot be written; what was there stays.
@@ -95,7 +96,10 @@ def write_board(logs: Path, name: str, values: Sequence[Any]) -> None:
 
     content, now = io.BytesIO(), time.time()
     events = [Event(wall_time=now, file_version="brain.Event:2")]
-    events += [Event(wall_time=now, summary=Summary(value=[value])) for value in values]
+    events += [
+        Event(wall_time=now, step=step, summary=Summary(value=[value]))
+        for step, value in zip(steps or [0] * len(values), values, strict=True)
+    ]
     writer = RecordWriter(content)
     for event in events:
         writer.write(event.SerializeToString())
@@ -137,6 +141,25 @@ def histogram_value(tag: str, numbers: np.ndarray) -> Any:
     counts, edges = np.histogram(finite, BINS)
     buckets = np.stack([edges[:-1], edges[1:], counts], axis=1)
     return _value(tag, buckets, create_summary_metadata(None, None))
+
+
+def session_end_value(completed: bool = True) -> Any:
+    """Returns the summary that says that what a row of HParams is of has ended, and how."""
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
+    status = api_pb2.STATUS_SUCCESS if completed else api_pb2.STATUS_FAILURE
+    ended = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
+    data = plugin_data_pb2.HParamsPluginData(session_end_info=ended)
+    return hparams_value(metadata.SESSION_END_INFO_TAG, data)
+
+
+def hparams_value(tag: str, data: Any) -> Any:
+    """Returns the summary of what TensorBoard's plugin HParams knows under a tag."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams import metadata
+
+    about = metadata.create_summary_metadata(data)
+    return Summary.Value(tag=tag, metadata=about, tensor=metadata.NULL_TENSOR)
 
 
 class EventFile:

@@ -74,7 +74,8 @@ def build_cnn(
         normalization: `"batch"` or None.
         batch_norm_position: `"before"` the activation (the layer then has no bias) or `"after"` it.
         batch_norm_momentum: Momentum of the moving averages, in [0, 1).
-        dropout: Fraction of each hidden layer's outputs to drop, in [0, 1).
+        dropout: Fraction of each hidden layer's outputs to drop, in [0, 1). After SELU it is alpha
+            dropout, which keeps their mean and variance.
         l1: L1 penalty on the kernels, >= 0.
         l2: L2 penalty on the kernels, >= 0.
         max_norm: Bound, > 0, on the norm of the incoming weights of each filter and hidden unit.
@@ -120,7 +121,6 @@ def build_cnn(
         ),
         batch_norm_momentum=check_number("batch_norm_momentum", batch_norm_momentum, "[0, 1)"),
         dropout=check_number("dropout", dropout, "[0, 1)", "For 50% dropout pass dropout=0.5."),
-        alpha_dropout=False,
         mc_dropout=False,
         regularizer=penalty(l1, l2),
         constraint=bound(max_norm),

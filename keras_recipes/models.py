@@ -74,7 +74,8 @@ def build_default_dnn(
         batch_norm_position: `"before"` the activation (the dense layer then has no bias) or
             `"after"` it.
         batch_norm_momentum: Momentum of the moving averages, in [0, 1).
-        dropout: Fraction of each hidden layer's outputs to drop, in [0, 1).
+        dropout: Fraction of each hidden layer's outputs to drop, in [0, 1). After SELU it is alpha
+            dropout, which keeps their mean and variance.
         mc_dropout: Whether dropout stays on at inference; `mc_predict` does not need it.
         l1: L1 penalty on the kernels, >= 0.
         l2: L2 penalty on the kernels, >= 0.
@@ -120,7 +121,6 @@ def build_default_dnn(
         ),
         batch_norm_momentum=check_number("batch_norm_momentum", batch_norm_momentum, "[0, 1)"),
         dropout=check_number("dropout", dropout, "[0, 1)", "For 50% dropout pass dropout=0.5."),
-        alpha_dropout=False,
         mc_dropout=check_mc_dropout(mc_dropout, dropout),
         regularizer=penalty(l1_in_loss, l2),
         constraint=bound(max_norm),
@@ -228,7 +228,6 @@ def build_self_normalizing_dnn(
         batch_norm_position="before",
         batch_norm_momentum=0.0,
         dropout=check_number("dropout", dropout, "[0, 1)", "The paper has 0.05 to 0.1."),
-        alpha_dropout=True,
         mc_dropout=check_mc_dropout(mc_dropout, dropout),
         regularizer=penalty(l1_in_loss, l2),
         constraint=bound(max_norm),

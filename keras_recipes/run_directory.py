@@ -115,8 +115,8 @@ class RunDirectory:
         if not isinstance(settings, dict):
             raise ValueError(
                 f"`run_dir` must have the arguments of its run in {self.settings}. Received: a file "
-                "that is not a JSON object. Choose another run_dir, or start anew with "
-                'resume="never".'
+                "that is not a JSON object. Remove it to go on with the arguments of before, or "
+                'choose another run_dir; `fit` starts anew with resume="never".'
             )
         return settings
 

@@ -1,6 +1,5 @@
 """What a run says of itself in TensorBoard: its settings, diagnosis, learning rates and results."""
 
-import time
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,7 +8,14 @@ import keras
 from keras import layers
 
 from keras_recipes.arrays import Examples
-from keras_recipes.board import figure_value, scalar_value, text_value, write_board
+from keras_recipes.board import (
+    figure_value,
+    hparams_value,
+    scalar_value,
+    session_end_value,
+    text_value,
+    write_board,
+)
 from keras_recipes.diagnostics import Diagnosis
 from keras_recipes.diagnostics.diagnosis import a_batch, diagnose_batch
 from keras_recipes.diagnostics.findings import as_table
@@ -94,7 +100,7 @@ def report_end(
     _report_diagnosis(run, model, examples, "after_training")
     write_board(run.logs, "settings", _of_settings(run, model, settings, list(results)))
     scalars = [scalar_value(f"{RESULT}{name}", value) for name, value in results.items()]
-    write_board(run.logs, "result", [*scalars, _of_end()])
+    write_board(run.logs, "result", [*scalars, session_end_value()])
 
 
 def hyperparameters(model: keras.Model) -> dict[str, Any]:
@@ -205,22 +211,6 @@ def _of_settings(
     )
     data = plugin_data_pb2.HParamsPluginData(experiment=experiment)
     return [
-        _of_hparams(metadata.EXPERIMENT_TAG, data),
+        hparams_value(metadata.EXPERIMENT_TAG, data),
         *hparams_pb(shown, "", started).value,  # without a name each run is a row
     ]
-
-
-def _of_end() -> Any:
-    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
-
-    ended = plugin_data_pb2.SessionEndInfo(status=api_pb2.STATUS_SUCCESS, end_time_secs=time.time())
-    data = plugin_data_pb2.HParamsPluginData(session_end_info=ended)
-    return _of_hparams(metadata.SESSION_END_INFO_TAG, data)
-
-
-def _of_hparams(tag: str, data: Any) -> Any:
-    from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.plugins.hparams import metadata
-
-    about = metadata.create_summary_metadata(data)
-    return Summary.Value(tag=tag, metadata=about, tensor=metadata.NULL_TENSOR)

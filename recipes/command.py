@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import signal
 import sys
 import traceback
 import warnings
@@ -132,6 +133,8 @@ def new_run_directory(name: str) -> Path:
 def run(main: Callable[[], Any]) -> None:
     """Runs a recipe; what the user can mend ends it with one line and exit status 2."""
     warnings.showwarning = _show_warning
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # while all was imported
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
     except KeyboardInterrupt:

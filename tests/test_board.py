@@ -65,6 +65,14 @@ def test_histograms_have_the_shape_that_tensorboard_reads(run_dir):
     assert buckets[10, 2] == middle.sum()
 
 
+def test_values_have_the_steps_that_are_given(run_dir):
+    values = [scalar_value("a", 1.0), scalar_value("a", 2.0)]
+    write_board(run_dir / "logs", "all", values, [3, 7])
+    [path] = (run_dir / "logs").glob("*tfevents*")
+    events = [*tf.compat.v1.train.summary_iterator(str(path))][1:]
+    assert [event.step for event in events] == [3, 7]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "match"),
     [

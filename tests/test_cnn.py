@@ -19,6 +19,12 @@ def test_blocks_and_shapes():
     assert model.output_shape == (None, 10)
 
 
+def test_after_selu_dropout_is_alpha_dropout():
+    model = build_cnn((8, 8), filters=(4,), hidden_units=(5,), activation="selu", dropout=0.1)
+    dropping = [layer for layer in model.layers if "dropout" in layer.name]
+    assert [type(layer) for layer in dropping] == [keras.layers.AlphaDropout] * 2
+
+
 def test_it_is_the_same_for_pixels_in_a_row():
     images = np.random.default_rng(0).normal(size=(20, 6, 6, 1)).astype("float32")
     flat, square = (build_cnn(shape, filters=(4,), seed=3) for shape in (36, (6, 6)))

@@ -132,6 +132,18 @@ def test_dropout_follows_each_hidden_layer(build, mc, kind):
     assert differs == mc
 
 
+@pytest.mark.parametrize("normalization", [None, "batch"])
+@pytest.mark.parametrize(
+    ("mc", "kind"), [(False, keras.layers.AlphaDropout), (True, layers.MCAlphaDropout)]
+)
+def test_after_selu_dropout_is_alpha_dropout(normalization, mc, kind):
+    model = kr.build_default_dnn(
+        5, activation="selu", normalization=normalization, dropout=0.2, mc_dropout=mc
+    )
+    dropping = [layer for layer in model.layers if "dropout" in layer.name]
+    assert [type(layer) for layer in dropping] == [kind] * 3
+
+
 def test_penalties_and_bounds():
     model = kr.build_default_dnn(5, hidden_units=(8,), l1=0.01, l2=0.1, max_norm=0.5)
     for name in ("hidden_1", "output"):

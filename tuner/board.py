@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from keras_recipes.board import scalar_value, session_end_value, write_board
+
 
 def write_trial(
     directory: Path,
@@ -10,26 +12,27 @@ def write_trial(
     history: dict[str, list[float]],
     metrics: dict[str, float],
 ) -> None:
-    """Writes the events of a trial.
+    """Writes the events of a trial that has ended, in place of those of an earlier run of it.
 
     Args:
-        directory: Where; what an earlier run of the same trial wrote there goes.
+        directory: Where; it is made if need be.
         values: The hyperparameters.
         history: metric -> value after each epoch.
-        metrics: What the trial is judged by.
-    """
-    import tensorflow as tf
-    from tensorboard.plugins.hparams import api
+        metrics: What the trial is judged by; empty if it failed.
 
-    for old in directory.glob("events.out.tfevents.*"):
-        old.unlink()
-    writer = tf.summary.create_file_writer(str(directory))
-    with writer.as_default():
-        shown = {name: value for name, value in values.items() if not name.startswith("tuner/")}
-        api.hparams(shown, trial_id=directory.name)
-        for name, curve in history.items():
-            for epoch, value in enumerate(curve):
-                tf.summary.scalar(f"epoch_{name}", value, epoch)
-        for name, value in metrics.items():
-            tf.summary.scalar(f"best_{name}", value, 0)
-    writer.close()
+    Raises:
+        OSError: If they cannot be written.
+    """
+    from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+
+    shown = {name: value for name, value in values.items() if not name.startswith("tuner/")}
+    row = [*hparams_pb(shown, directory.name).value, session_end_value(bool(metrics))]
+    best = [scalar_value(f"best/{name}", value) for name, value in metrics.items()]
+    curves = [
+        (epoch, scalar_value(f"epoch/{name}", value))
+        for name, curve in history.items()
+        for epoch, value in enumerate(curve)
+    ]
+    steps = [0] * len(row + best) + [epoch for epoch, _ in curves]
+    directory.mkdir(parents=True, exist_ok=True)
+    write_board(directory, "trial", row + best + [value for _, value in curves], steps)

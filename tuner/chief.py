@@ -1,5 +1,7 @@
 """The chief of a search by several processes: it hands out trials over keras-tuner's protocol."""
 
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +12,13 @@ import grpc
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
+from recipes.command import command_line
 from tuner.nursery import FAREWELL, Nursery
 from tuner.oracles import DEATHS, Dependable
 
 POLL = 0.2  # seconds between two looks at the workers
+ADDRESS = "127.0.0.1:0"  # if none is given: for this machine alone, a port that is free
+EVERYWHERE = ("0.0.0.0", "[::]")  # where a chief listens on all networks of its machine
 GREETING = 3.0  # seconds in which workers find a chief that was started again
 MENDABLE = 2  # a command's exit status after an error that its message says how to mend
 
@@ -112,35 +117,39 @@ def served(oracle: Dependable, address: str) -> Iterator[tuple[int, OracleServic
 def lead(
     oracle: Dependable,
     nursery: Nursery | None,
-    address: str,
+    address: str | None,
     count: int,
     run_dir: Path,
-    threads: int,
     look: Callable[[], None],
+    say: Callable[[str], None],
 ) -> None:
     """Has workers run all trials of a search.
 
     Args:
         oracle: What suggests the trials.
         nursery: What starts workers on this machine; None for workers from elsewhere alone.
-        address: HOST:PORT to listen at.
-        count: Workers to start on this machine; others may join.
+        address: HOST:PORT to listen at; None for a port of this machine alone.
+        count: Workers to start on this machine, which share its cores; others may join.
         run_dir: Of the search.
-        threads: Of each of them.
         look: Called some times a second.
+        say: Called with what starts a worker elsewhere, if an address is given.
 
     Raises:
         OSError: If nothing can listen at the address, or something cannot be written.
         RuntimeError: If workers of this machine do not start.
     """
     begin = time.monotonic()
-    with served(oracle, address) as (port, servicer):
-        host = address.rpartition(":")[0]
-        local = "127.0.0.1" if host in ("0.0.0.0", "[::]") else host
+    threads = max(1, (os.cpu_count() or 1) // max(1, count))
+    with served(oracle, address or ADDRESS) as (port, servicer):
+        host = (address or ADDRESS).rpartition(":")[0]
+        local, name = ("127.0.0.1", socket.gethostname()) if host in EVERYWHERE else (host, host)
         flags = [
             "--chief", f"{local}:{port}", "--run-dir", str(run_dir), "--threads", str(threads),
             "--of-this-machine",
         ]  # fmt: skip
+        if address:
+            join = ("--worker", "--chief", f"{name}:{port}", "--run-dir", run_dir.absolute())
+            say(f"Workers join by: {command_line('tuner.search', *join)}")
         workers = LocalWorkers(oracle, nursery, count, flags, run_dir) if nursery else None
         while not servicer.stop_triggered and (oracle.ongoing_trials or not oracle.is_late()):
             if oracle.broken_by:  # while it answered a worker, which then ends as well

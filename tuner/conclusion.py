@@ -1,6 +1,7 @@
 """The end of a search: its best model, or the mean of several, trained anew, saved and tested."""
 
 import argparse
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from tuner.baselines import baseline_scores
 from tuner.report import write_report
 from tuner.results import Results, keep
 from tuner.study import OBJECTIVE, Study, split
+
+DEFAULT = "the default set-up"
 
 
 def conclude(console: Console, study: Study, data: Dataset, arguments: argparse.Namespace) -> None:
@@ -43,14 +46,23 @@ def conclude(console: Console, study: Study, data: Dataset, arguments: argparse.
     if not len(results.completed):
         raise ValueError(_why_none(results, study))
     console.print(results.rich_table())
-    try:
-        trials, choice = _choose(study, data, arguments)
-        for remark in choice:
+
+    def tell(new: list[str]) -> None:
+        for remark in new:
             console.print(remark, markup=False)
-        keep(run_dir, remarks=remarks + choice)
+        remarks.extend(new)
+        keep(run_dir, remarks=remarks)
+
+    try:
+        tell(_mend(study, data, arguments))
+        trials, choice = _choose(study, data, arguments)
+        tell(choice)
+        tested: dict[str, str] = {}
         for name, found in _scores(study, data, arguments, trials):
             console.print(f"Test {metric} of {name}: {found}", markup=False)
-            keep(run_dir, scores={name: found})
+            tested[name] = found
+            findings = keep(run_dir, scores=tested)
+        tell(_beside_the_default(findings["kept"], tested, metric))
     finally:
         write_report(run_dir, figures=False)
     console.print(f"Report: {run_dir / 'report.md'}", soft_wrap=True, markup=False)
@@ -66,6 +78,21 @@ def _why_none(results: Results, study: Study) -> str:
         f"Narrow the space with --vary, or allow more with --max-minutes or --max-failures; see "
         f"{study.run_dir / 'results.csv'}."
     )
+
+
+def _mend(study: Study, data: Dataset, arguments: argparse.Namespace) -> list[str]:
+    """Has trials trained again whose weights are damaged; returns a remark that names them."""
+    needed = [*best_trials(study.oracle.trials.values(), arguments.average), *_default(study)]
+    again = [each.trial_id for each in needed if study.mend(each, data, arguments.epochs)]
+    return (
+        [f"Damaged or missing weights, trained again: trial {', '.join(again)}."] if again else []
+    )
+
+
+def _default(study: Study) -> list[Trial]:
+    """Returns the best trial of the set-up of the first; none if all of them failed."""
+    started = list(study.oracle.trials.values())
+    return best_trials([each for each in started if set_up(each) == set_up(started[0])], 1)
 
 
 def _choose(
@@ -108,8 +135,7 @@ def _scores(
     def test(model: Any) -> str:
         return score(model, data, data.x_test, data.y_test)
 
-    started = list(study.oracle.trials.values())
-    default = best_trials([each for each in started if set_up(each) == set_up(started[0])], 1)
+    default = _default(study)
     names = {each.trial_id: f"trial {each.trial_id}{how}" for each in trials}
     names |= {each.trial_id: _name_of_default(each, arguments.epochs) + how for each in default}
     models = {names[trial.trial_id]: make(trial) for trial in trials}
@@ -128,6 +154,19 @@ def _scores(
         yield from baseline_scores(data)
 
 
+def _beside_the_default(kept: str, tested: dict[str, str], metric: str) -> list[str]:
+    """Returns a remark where the default set-up tested better than what is kept, in each target."""
+    default = next((name for name in tested if name.startswith(DEFAULT)), kept)
+    better = operator.lt if metric == "RMSE" else operator.gt
+    pairs = zip(tested[default].split(", "), tested[kept].split(", "), strict=True)
+    if not all(better(float(one), float(other)) for one, other in pairs):
+        return []
+    return [
+        f"Kept is {kept}, which validated best, though {default} tested better: {tested[default]} "
+        f"against {tested[kept]}."
+    ]
+
+
 def _name_of_mean(trials: list[Trial]) -> str:
     return f"the mean of trials {', '.join(trial.trial_id for trial in trials)}"
 
@@ -136,4 +175,4 @@ def _name_of_default(trial: Trial, epochs: int) -> str:
     """Hyperband may have trained it for a few epochs only."""
     own = trial.hyperparameters.values.get("tuner/epochs", epochs)
     few = f", {own} epochs" if own < epochs else ""
-    return f"the default set-up (trial {trial.trial_id}{few})"
+    return f"{DEFAULT} (trial {trial.trial_id}{few})"

@@ -1,10 +1,9 @@
-"""keras-tuner's oracles, made such that a search starts with the default and loses nothing."""
+"""An oracle of keras-tuner, made such that a search starts with the default and loses nothing."""
 
 import functools
 import math
 import threading
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,35 +12,17 @@ from typing import Any
 import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial
-from keras_tuner.oracles import (
-    BayesianOptimizationOracle,
-    GridSearchOracle,
-    HyperbandOracle,
-    RandomSearchOracle,
-)
 from keras_tuner.src.engine.oracle import LOCKS, THREADS
-from sklearn.exceptions import ConvergenceWarning
 
 from tuner.json_files import read_json, write_json
 
 FINISHED = ("COMPLETED", "FAILED")
-TRIALS = 12  # of a search that says nothing else
-RANDOM_FIRST = (
-    6  # trials before a Gaussian process says where to look; keras-tuner takes 3 a dimension
-)
 DEATHS = 10  # of processes that ran a trial, after which it is not tried again
 LEASE = 60.0  # seconds without a sign of life, after which another worker runs a trial
 COPY = ".copy.json"  # ends the name of a second file of the state, should the first be damaged
 FAILURE = (
     "failure.json"  # in a trial's directory: its reason, which keras-tuner's protocol leaves out
 )
-
-
-class _Limit(int):
-    """A number of trials. keras-tuner pads their names to as many digits as its text has."""
-
-    def __str__(self) -> str:
-        return f"{int(self):04d}"
 
 
 def _synchronized(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,6 +52,7 @@ class Dependable(keras_tuner.Oracle):
     other. A trial whose worker is not heard of is run again, and counts once, whoever ends it first.
     Failures in a row end the search without an exception. After an error of its own, such as a full
     disk, `broken_by` is that error, and what it says of the search is no longer to be trusted.
+    `on_failure` is called with each trial that failed, whoever ended it.
 
     Args:
         **keywords: Those of keras-tuner's oracle.
@@ -84,6 +66,7 @@ class Dependable(keras_tuner.Oracle):
         self.deadline = math.inf
         self.stopped_by = ""
         self.broken_by: Exception | None = None
+        self.on_failure: Callable[[Trial], None] = lambda trial: None
         self._over = False
         self._seen: dict[str, float] = {}  # trial -> when its worker was heard of
         self._lost: Counter[str] = Counter()  # trial -> processes that ended before it did
@@ -148,6 +131,8 @@ class Dependable(keras_tuner.Oracle):
             kept = read_json(Path(self._get_trial_dir(name)) / FAILURE) or {}
             trial.message = kept.get("message")
         super().end_trial(trial)
+        if self.trials[name].status == "FAILED":
+            self.on_failure(self.trials[name])
 
     @_synchronized
     def end_of(self, tuner_id: str, reason: str) -> None:
@@ -226,79 +211,3 @@ class Dependable(keras_tuner.Oracle):
 
     def _is_open(self, name: str) -> bool:
         return name in self.trials and name not in self.end_order
-
-
-class _Random(Dependable, RandomSearchOracle):
-    pass
-
-
-class _Bayesian(Dependable, BayesianOptimizationOracle):
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        self.num_initial_points = RANDOM_FIRST
-        with warnings.catch_warnings():  # of a process that has seen little
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return super().populate_space(trial_id)
-
-
-class _Hyperband(Dependable, HyperbandOracle):
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        if self.trials:
-            return super().populate_space(trial_id)
-        # The default is trained to its end: what is left of the halving could be worse.
-        whole = {"epochs": self.max_epochs, "initial_epoch": 0, "bracket": 0, "round": 0}
-        values = (self._random_values() or {}) | {f"tuner/{key}": n for key, n in whole.items()}
-        return {"status": "RUNNING", "values": values}
-
-    def trials_of_an_iteration(self) -> int:
-        """Returns how many there are with the default and all brackets once."""
-        brackets = range(self._get_num_brackets())
-        return 1 + sum(self._get_size(each, turn) for each in brackets for turn in range(each + 1))
-
-
-class _Grid(Dependable, GridSearchOracle):
-    def reload(self) -> None:
-        super().reload()
-        ordered = sorted(self.trials, key=functools.cmp_to_key(self._compare_trials))
-        for before, name in zip([None, *ordered], ordered, strict=False):
-            self._ordered_ids.insert(name, before)
-        self._populate_next = list(self.start_order)
-
-    def _compare_trials(self, one: str, other: str) -> int:
-        values = [self.trials[name].hyperparameters.values for name in (one, other)]
-        return self._compare(*values)
-
-
-ALGORITHMS = {"random": _Random, "hyperband": _Hyperband, "bayesian": _Bayesian, "grid": _Grid}
-
-
-def make_oracle(
-    algorithm: str,
-    objective: str,
-    max_trials: int | None,
-    epochs: int,
-    seed: int,
-    max_failures: int,
-) -> Dependable:
-    """Returns what suggests the trials of a search.
-
-    Args:
-        algorithm: A key of `ALGORITHMS`.
-        objective: What to optimize, such as `"val_loss"`.
-        max_trials: Trials at most; None for `TRIALS`, of Hyperband for all that it has once.
-        epochs: Epochs of a trial, for Hyperband of the longest.
-        seed: Of the suggestions.
-        max_failures: Failures in a row that end the search.
-    """
-    own = {"max_epochs": epochs} if algorithm == "hyperband" else {"max_trials": TRIALS}
-    oracle: Dependable = ALGORITHMS[algorithm](
-        objective=objective,
-        # keras-tuner counts on from a seed with each number that it draws, and takes 0 for none.
-        seed=1 + int(np.random.SeedSequence(seed).generate_state(1)[0]) % 2**31,
-        max_consecutive_failed_trials=max_failures,
-        **own,
-    )
-    if isinstance(oracle, _Hyperband):  # which has no argument for it
-        oracle.max_trials = oracle.trials_of_an_iteration()
-    oracle.max_trials = _Limit(max_trials or oracle.max_trials)
-    oracle.verbose = 0
-    return oracle

@@ -123,17 +123,21 @@ def _permutation_importances(forest: Any, x: np.ndarray, y: np.ndarray) -> np.nd
     return ((found - y) ** 2).mean((1, 2)) - ((forest.predict(x) - y) ** 2).mean()
 
 
-def keep(run_dir: Path, **findings: Any) -> None:
+def keep(run_dir: Path, **findings: Any) -> dict[str, Any]:
     """Keeps what was found out beside the trials; what was kept under other names stays.
 
     Args:
         run_dir: Of the search.
         **findings: As JSON; a dictionary is added to the one before.
+
+    Returns:
+        All that is kept now.
     """
     kept = read_json(run_dir / FINDINGS) or {}
     for name, value in findings.items():
         kept[name] = {**kept.get(name, {}), **value} if isinstance(value, dict) else value
     write_json(run_dir / FINDINGS, kept)
+    return kept
 
 
 def hyperparameters_of(trial: Trial) -> dict[str, Any]:

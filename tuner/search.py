@@ -8,10 +8,9 @@ import contextlib
 import gc
 import io
 import math
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from keras_tuner.src import config
@@ -22,16 +21,15 @@ from keras_recipes.datasets import Dataset
 from keras_recipes.run_directory import RunDirectory
 from keras_recipes.search_spaces.space import SearchSpace
 from recipes.command import Parser, add_data_flags, count, new_run_directory, run
+from tuner.algorithms import ALGORITHMS, TRIALS
 from tuner.chief import lead
 from tuner.conclusion import conclude
 from tuner.nursery import Nursery
-from tuner.oracles import ALGORITHMS, TRIALS, Dependable
+from tuner.oracles import Dependable
 from tuner.settings import SPACES, Settings
 from tuner.study import OBJECTIVE, Study, check_folds
 from tuner.worker import address
 from tuner.worker import main as work
-
-ADDRESS = "127.0.0.1:0"  # of a chief, if not given: for this machine alone, a port that is free
 
 
 def parser() -> argparse.ArgumentParser:
@@ -167,20 +165,13 @@ def search(
             gc.freeze()
             study.search(data, settings.epochs)
         else:
-            _lead(study, arguments, nursery, bar.update)
+            study.save()
+            oracle.save()
+            at, workers = arguments.chief, arguments.workers
+            lead(oracle, nursery, at, workers, run_dir, bar.update, bar.say)
     if oracle.stopped_by:
         console.print(f"Stopped: {oracle.stopped_by}.")
     conclude(console, study, data, arguments)
-
-
-def _lead(
-    study: Study, arguments: argparse.Namespace, nursery: Nursery | None, look: Callable[[], None]
-) -> None:
-    workers = arguments.workers
-    threads = max(1, (os.cpu_count() or 1) // max(1, workers))
-    study.save()
-    study.oracle.save()
-    lead(study.oracle, nursery, arguments.chief or ADDRESS, workers, study.run_dir, threads, look)
 
 
 @contextlib.contextmanager
@@ -222,6 +213,10 @@ class Bar:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """Prints a line above the bar."""
+        self._progress.console.print(text, soft_wrap=True, markup=False, highlight=False)
 
     def update(self) -> None:
         """Shows where the search is."""

@@ -8,7 +8,8 @@ import keras_recipes as kr
 from keras_recipes.datasets import Dataset
 from keras_recipes.search_spaces import CNN, DefaultDNN, SelfNormalizingDNN
 from keras_recipes.search_spaces.space import SearchSpace
-from tuner.oracles import Dependable, make_oracle
+from tuner.algorithms import make_oracle
+from tuner.oracles import Dependable
 from tuner.study import OBJECTIVE
 
 SPACES: dict[str, Any] = {"default": DefaultDNN, "selu": SelfNormalizingDNN, "cnn": CNN}

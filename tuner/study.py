@@ -1,7 +1,6 @@
 """The trials of a search: each is built, trained, scored and kept."""
 
 import dataclasses
-import io
 import statistics
 import time
 import warnings
@@ -14,12 +13,12 @@ import keras
 import keras_tuner
 import numpy as np
 
-from keras_recipes.checkpoints import write_atomically
 from keras_recipes.datasets import Dataset
 from keras_recipes.search_spaces.space import SearchSpace
 from tuner.board import write_trial
 from tuner.json_files import read_json, write_json
 from tuner.oracles import Dependable
+from tuner.weights import are_whole, load_weights, save_weights
 
 OBJECTIVE = "val_loss"
 COMPARED = 5  # trials that a median is taken of, at least
@@ -61,6 +60,7 @@ class Study(keras_tuner.Tuner):
     ) -> None:
         self._seed, self._folds, self._stop_early, self._tell = seed, folds, stop_early, tell
         self.run_dir = run_dir
+        oracle.on_failure = lambda trial: self._show(trial, {}, {})
         super().__init__(oracle, space, directory=str(run_dir), project_name=PROJECT)
 
     def _populate_initial_space(self) -> None:
@@ -102,22 +102,33 @@ class Study(keras_tuner.Tuner):
             if rule.stopped:
                 break
         metrics = {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
-        kept = (read_json(self._history(trial)) or {}) | {"seconds": time.monotonic() - begin}
+        self._keep(trial, seconds=time.monotonic() - begin)
         if len(scores) > 1:
-            kept["deviation"] = float(np.std([each[OBJECTIVE] for each in scores], ddof=1))
-        # Two workers may have one trial, where a chief was away.
-        write_json(self._history(trial), kept, self.tuner_id)
+            deviation = np.std([each[OBJECTIVE] for each in scores], ddof=1)
+            self._keep(trial, deviation=float(deviation))
         if not np.isfinite(metrics[OBJECTIVE]):
             raise keras_tuner.errors.FailedTrialError(f"{OBJECTIVE} is {metrics[OBJECTIVE]}")
-        values = trial.hyperparameters.values
-        write_trial(self.run_dir / "logs" / trial.trial_id, values, rule.history, metrics)
+        self._show(trial, rule.history, metrics)
         return metrics
 
     def load_model(self, trial: Any) -> keras.Model:
         """Returns the model of a trial as it was after its training, on the first of its folds."""
         model = self.hypermodel.build(trial.hyperparameters)
-        self._load_weights(model, trial.trial_id, 0)
+        load_weights(self._weights(trial.trial_id, 0), model)
         return model
+
+    def mend(self, trial: Any, data: Dataset, epochs: int) -> bool:
+        """Trains a trial as before, on the first of its folds, if its weights are damaged or missing.
+
+        Args:
+            trial: keras-tuner's; its score stays.
+            data: As for `run_trial`.
+            epochs: As for `run_trial`.
+
+        Returns:
+            Whether they were.
+        """
+        return self._mend(trial, 0, next(split(data, self._folds, self._seed)), epochs)
 
     def train_anew(self, trial: Any, data: Dataset, epochs: int) -> keras.Model:
         """Returns a model of a trial's hyperparameters, trained on all rows but the test's.
@@ -140,13 +151,16 @@ class Study(keras_tuner.Tuner):
     def _run_fold(
         self, trial: Any, fold: int, data: Dataset, epochs: int, rule: "MedianRule"
     ) -> dict[str, float]:
+        values = trial.hyperparameters.values
+        before = values.get("tuner/trial_id")  # Hyperband goes on with this one
+        if before:
+            self._mend(self.oracle.get_trial(before), fold, data, epochs)
         keras.backend.clear_session(free_memory=False)  # a collection takes a quarter of a trial
         seed = zlib.crc32(f"{self._seed} {trial.trial_id} {fold}".encode())
         keras.utils.set_random_seed(seed)
-        values = trial.hyperparameters.values
         model = self.hypermodel.build(trial.hyperparameters)
-        if values.get("tuner/trial_id"):  # Hyperband goes on with this one
-            self._load_weights(model, values["tuner/trial_id"], fold)
+        if before:
+            load_weights(self._weights(before, fold), model)
         history = self._fit(
             trial,
             model,
@@ -158,10 +172,9 @@ class Study(keras_tuner.Tuner):
             callbacks=[rule] if fold == 0 else [],
             seed=seed,
         )
-        self._save_weights(model, trial.trial_id, fold)
+        save_weights(self._weights(trial.trial_id, fold), model, self.tuner_id)
         if fold == 0:
-            kept = {"history": history.history, "curve": rule.curve}
-            write_json(self._history(trial), kept, self.tuner_id)
+            self._keep(trial, history=history.history, curve=rule.curve)
             rule.history = history.history
         metrics = {
             name: float(curve[history.best_epoch])
@@ -177,18 +190,23 @@ class Study(keras_tuner.Tuner):
             warnings.simplefilter("ignore", UserWarning)
             return self.hypermodel.fit(trial.hyperparameters, *arguments, verbose=0, **keywords)
 
+    def _mend(self, trial: Any, fold: int, data: Dataset, epochs: int) -> bool:
+        if are_whole(self._weights(trial.trial_id, fold)):
+            return False
+        self._run_fold(trial, fold, data, epochs, MedianRule([]))
+        return True
+
+    def _show(self, trial: Any, history: dict[str, list[float]], metrics: dict[str, float]) -> None:
+        directory = self.run_dir / "logs" / trial.trial_id
+        write_trial(directory, trial.hyperparameters.values, history, metrics)
+
+    def _keep(self, trial: Any, **told: Any) -> None:
+        path = self._history(trial)
+        # Two workers may have one trial, where a chief was away.
+        write_json(path, (read_json(path) or {}) | told, self.tuner_id)
+
     def _history(self, trial: Any) -> Path:
         return Path(self.get_trial_dir(trial.trial_id)) / HISTORY
-
-    def _save_weights(self, model: keras.Model, trial_id: str, fold: int) -> None:
-        content = io.BytesIO()  # on a full disk HDF5 crashes
-        np.savez(content, *map(keras.ops.convert_to_numpy, model.variables))
-        write_atomically(self._weights(trial_id, fold), content.getvalue(), self.tuner_id)
-
-    def _load_weights(self, model: keras.Model, trial_id: str, fold: int) -> None:
-        with np.load(self._weights(trial_id, fold)) as file:
-            for variable, array in zip(model.variables, file.values(), strict=True):
-                variable.assign(array)
 
     def _weights(self, trial_id: str, fold: int) -> Path:
         return Path(self.get_trial_dir(trial_id)) / f"fold-{fold}.weights.npz"

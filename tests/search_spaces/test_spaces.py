@@ -92,6 +92,15 @@ def test_the_initializer_goes_with_the_activation():
         assert type(layer.kernel_initializer).__name__ == expected
 
 
+def test_dropout_goes_with_the_activation():
+    space = DefaultDNN(4, activation=["selu", "elu"], n_hidden=1, dropout=0.1)
+    found = {
+        (hp["activation"], type(space.build(hp).layers[-2]).__name__)
+        for hp in random_hyperparameters(space, 1)
+    }
+    assert found == {("selu", "AlphaDropout"), ("elu", "Dropout")}
+
+
 def test_the_dimensions_reach_model_and_training():
     space = DefaultDNN(
         4, n_hidden=2, n_units=20, activation="relu", normalization="batch",

@@ -14,11 +14,12 @@ import keras_recipes as kr
 from keras_recipes.search_spaces import DefaultDNN
 from recipes.train import score
 from tuner import conclusion
+from tuner.algorithms import make_oracle
 from tuner.averaging import mean_of, validation_loss
 from tuner.conclusion import conclude
-from tuner.oracles import make_oracle
 from tuner.results import Results
 from tuner.study import Study, split
+from tuner.weights import save_weights
 
 DIGITS = kr.load_dataset("digits")
 DATA = dataclasses.replace(
@@ -79,7 +80,11 @@ def spoil(study, trial, factor=-9.0, tilt=0.0):
     kernel, bias = model.get_layer("output").get_weights()
     bias[:5] += tilt
     model.get_layer("output").set_weights([factor * kernel, factor * bias])
-    study._save_weights(model, trial.trial_id, 0)
+    save_weights(weights(study, trial), model)
+
+
+def weights(study, trial):
+    return study.run_dir / "search" / f"trial_{trial.trial_id}" / "fold-0.weights.npz"
 
 
 def kept_model(study):
@@ -105,6 +110,37 @@ def test_the_best_is_kept_and_the_default_is_tested_beside_it(tmp_path):
     )
     assert validation_loss(kept_model(study), DATA) == pytest.approx(best.score, rel=1e-4)
     assert findings["search"] == {"task": "multiclass", "max_trials": 3, "max_minutes": None}
+
+
+def test_a_default_that_tests_better_than_what_is_kept_is_remarked_on(tmp_path):
+    study = search(tmp_path)
+    best, default = best_first(study)[0], first(study)
+    spoil(study, best)
+    told, findings = end(study)
+    found = list(findings["scores"].values())
+    remark = (
+        f"Kept is trial {best.trial_id}, which validated best, though the default set-up (trial "
+        f"{default.trial_id}) tested better: {found[1]} against {found[0]}."
+    )
+    assert findings["remarks"] == [remark]
+    assert remark in told
+    assert remark in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("metric", "kept", "default", "remarked"),
+    [
+        ("accuracy", "0.9", "0.95", True), ("accuracy", "0.9", "0.9", False),
+        ("accuracy", "0.95", "0.9", False), ("RMSE", "9.5", "10.1", False),
+        ("RMSE", "10.1", "9.5", True), ("RMSE", "3, 0.2", "2, 0.1", True),
+        ("RMSE", "3, 0.1", "2, 0.2", False),  # which is better is for the reader to say
+    ],
+)  # fmt: skip
+def test_what_is_better_goes_by_the_metric(metric, kept, default, remarked):
+    tested = {"trial 1": kept, "the default set-up (trial 0)": default}
+    assert bool(conclusion._beside_the_default("trial 1", tested, metric)) == remarked
+    of_itself = {"the default set-up (trial 0)": kept}
+    assert not conclusion._beside_the_default(*of_itself, of_itself, metric)
 
 
 def test_a_mean_is_kept_that_validates_better_than_the_best(tmp_path):
@@ -134,6 +170,40 @@ def test_a_mean_is_not_kept_that_validates_worse_than_the_best(tmp_path, retrain
     assert remark in (tmp_path / "report.md").read_text()
     if not retrain:
         assert validation_loss(kept_model(study), DATA) == pytest.approx(best.score, rel=1e-4)
+
+
+@pytest.mark.parametrize("average", [1, 2])
+def test_a_trial_whose_weights_are_damaged_is_trained_again_and_kept(tmp_path, average):
+    study = search(tmp_path)
+    best, second, _ = best_first(study)
+    _, expected = end(study, average=average)
+    table = (tmp_path / "results.csv").read_bytes()
+    weights(study, best).write_bytes(weights(study, best).read_bytes()[:-100])
+    weights(study, second).unlink()
+    told, findings = end(study, average=average)
+    needed = [*best_first(study)[:average], first(study)]  # the default is tested beside the best
+    names = ", ".join(each.trial_id for each in (best, second) if each in needed)
+    remark = f"Damaged or missing weights, trained again: trial {names}."
+    assert findings["remarks"] == [remark, *expected["remarks"]]
+    assert {**findings, "remarks": []} == {**expected, "remarks": []}
+    assert remark in told
+    assert remark in (tmp_path / "report.md").read_text()
+    assert (tmp_path / "results.csv").read_bytes() == table
+    assert end(study, average=average)[1] == expected
+
+
+def test_what_hyperband_goes_on_with_is_trained_again_where_its_weights_are_lost(tmp_path):
+    class Loses(Study):
+        def on_trial_end(self, trial):
+            super().on_trial_end(trial)
+            weights(self, trial).unlink()
+
+    hyperband = {"trials": None, "epochs": 3, "algorithm": "hyperband"}
+    whole = search(tmp_path / "whole", **hyperband)
+    assert any("tuner/trial_id" in each.hyperparameters.values for each in best_first(whole))
+    lossy = search(tmp_path / "lossy", kind=Loses, **hyperband)
+    assert [each.score for each in best_first(lossy)] == [each.score for each in best_first(whole)]
+    assert end(lossy, epochs=3)[1]["scores"] == end(whole, epochs=3)[1]["scores"]
 
 
 def test_what_failed_is_in_no_mean(tmp_path):

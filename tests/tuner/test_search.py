@@ -218,6 +218,17 @@ def test_ctrl_c_ends_all_workers_and_the_search_goes_on(command, tmp_path):
     assert statuses(tmp_path) == ["COMPLETED"] * TRIALS
 
 
+@pytest.mark.parametrize("module", ["tuner.search", "recipes.default_dnn"])
+def test_ctrl_c_while_tensorflow_is_imported_leaves_no_traceback(tmp_path, module):
+    process = start([sys.executable, "-m", module], tmp_path)
+    loaded = Path(f"/proc/{process.pid}/maps")
+    wait_for(lambda: "tensorflow" in loaded.read_text())
+    process.send_signal(signal.SIGINT)
+    _, err = end(process)
+    assert process.returncode == -signal.SIGINT
+    assert "Traceback" not in err
+
+
 @pytest.mark.parametrize("workers", [[], ["--workers", 2]], ids=["alone", "workers"])
 def test_a_full_disk_ends_a_search_and_none_of_its_trials(command, tmp_path, workers):
     """Full for weights; a file of JSON has room."""
@@ -287,6 +298,14 @@ def test_a_chief_that_comes_back_finds_its_workers(command, tmp_path, pytestconf
     assert statuses(tmp_path) == ["COMPLETED"] * trials_for(kills)
 
 
+def test_a_chief_at_a_port_that_is_free_says_how_workers_join(command, tmp_path):
+    out = finish([*command, "--workers", 1, "--chief", "127.0.0.1:0"], tmp_path)
+    told = re.search(r"^Workers join by: .* --worker --chief (\S+) --run-dir (\S+)$", out, re.M)
+    log = (tmp_path / "run" / "workers" / "worker-0.log").read_text()
+    assert f"works for {told[1]}\n" in log
+    assert told[2] == str(tmp_path / "run")
+
+
 def test_workers_end_with_the_nursery_and_the_search_says_so(command, tmp_path):
     process = start([*command, "--workers", 2], tmp_path)
     wait_for(lambda: len(workers(tmp_path)) == 2)
@@ -308,6 +327,20 @@ def free_port():
     with socket.socket() as made:
         made.bind(("127.0.0.1", 0))
         return made.getsockname()[1]
+
+
+def test_a_search_goes_on_without_the_settings_that_were_torn(command, tmp_path):
+    finish(command, tmp_path)
+    table = pd.read_csv(tmp_path / "run" / "results.csv")
+    settings = tmp_path / "run" / "run.json"
+    settings.write_text("{")
+    process = start(command, tmp_path)
+    _, err = end(process)
+    assert process.returncode == 2
+    assert "Remove it to go on" in err.strip().splitlines()[-1]
+    settings.unlink()
+    finish(command, tmp_path)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "run" / "results.csv"), table)
 
 
 @pytest.mark.parametrize(

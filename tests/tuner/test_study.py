@@ -6,12 +6,15 @@ import json
 import keras
 import numpy as np
 import pytest
+from tensorboard.plugins.hparams import api_pb2
 
 import keras_recipes as kr
 from keras_recipes.search_spaces import DefaultDNN
+from tests.tuner.test_board import row
+from tuner.algorithms import make_oracle
 from tuner.json_files import read_json
-from tuner.oracles import make_oracle
 from tuner.study import MedianRule, Study, check_folds, split
+from tuner.weights import load_weights
 
 DIGITS = kr.load_dataset("digits")
 DATA = dataclasses.replace(
@@ -98,6 +101,10 @@ def test_what_fails_is_recorded_with_its_reason_and_the_search_goes_on(tmp_path)
     assert ("FAILED", "MemoryError: no room for it") in ended
     assert any("val_loss is nan" in message for _, message in ended)
     assert ("COMPLETED", "") in ended
+    for name, trial in study.oracle.trials.items():
+        status = {"COMPLETED": api_pb2.STATUS_SUCCESS, "FAILED": api_pb2.STATUS_FAILURE}
+        values = trial.hyperparameters.values
+        assert row(tmp_path / "logs" / name) == (name, values, status[trial.status])
 
 
 def test_hyperband_goes_on_with_the_weights_of_the_round_before(tmp_path):
@@ -150,7 +157,7 @@ def test_folds_train_a_model_each(tmp_path):
         keras.models.clone_model(study.load_model(study.oracle.trials["0000"])) for _ in range(2)
     ]
     for fold, model in enumerate(kept):
-        study._load_weights(model, "0000", fold)
+        load_weights(tmp_path / f"search/trial_0000/fold-{fold}.weights.npz", model)
     first, second = (model.get_layer("output").get_weights()[0] for model in kept)
     assert np.abs(first - second).max() > 0.01
 

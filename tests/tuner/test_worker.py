@@ -5,8 +5,8 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
 from tuner import worker
+from tuner.algorithms import make_oracle
 from tuner.chief import served
-from tuner.oracles import make_oracle
 
 
 def test_a_call_that_a_chief_had_when_it_died_is_made_again(monkeypatch):
