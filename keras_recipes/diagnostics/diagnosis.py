@@ -91,9 +91,10 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
     step is a part of one, and `update` mostly 0. TensorFlow only.
 
     Layers with a kernel are looked at, in any model, where it branches in the order of their calls:
-    dense and convolutional ones, with the activation that they have or that comes after them, and
-    recurrent ones, from outside of their loop. In a model or layer with a `call` of its own the
-    activations that come after them are not known, and its last layer counts as the output.
+    dense and convolutional ones, with the activation that they have or that comes after them, Keras's
+    or a function or layer of your own, which its slopes tell, and recurrent ones, from outside of
+    their loop. In a model or layer with a `call` of its own the activations that come after them are
+    not known, and its last layer counts as the output.
 
     Args:
         model: A compiled `keras.Model`.

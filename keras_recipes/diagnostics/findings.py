@@ -247,8 +247,9 @@ def _blocked(rows: Rows) -> Found:
     """The last layer past which no gradient comes, such as an output; others explain it by more."""
     for layer, row in reversed(rows):
         if row["signal_norm"] > 0 and row["gradient_norm"] == 0:
-            name = "dying ReLU" if "relu" in layer.activation else "vanishing gradients"
-            name = "saturated" if layer.activation in SATURATING else name
+            dead = "relu" in layer.activation or row["dead"] > _limit("dead")
+            flat = layer.activation in SATURATING or row["saturated"] > _limit("saturated")
+            name = "saturated" if flat else "dying ReLU" if dead else "vanishing gradients"
             yield (
                 name,
                 layer,

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
+from keras_recipes.diagnostics.activations import KNOWN
 from keras_recipes.diagnostics.observed_layers import ObservedLayer
 from keras_recipes.diagnostics.statistics import layer_statistics
 
@@ -119,11 +120,18 @@ class Observation:
         if called is None:
             return None
         function, inputs = called
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(inputs)
             outputs = function(inputs)
         slopes = tape.gradient(outputs, inputs)  # of the sum: each unit has its own input
-        return None if slopes is None else (outputs, slopes)
+        if slopes is None or outputs.shape != inputs.shape:
+            return None
+        if each.activation not in KNOWN:  # unless it mixes units, where the signs do not come back
+            signs = tf.random.stateless_uniform(tf.shape(outputs), (0, 0), 0, 2, tf.int32)
+            signs = tf.cast(2 * signs - 1, outputs.dtype)
+            signed = tape.gradient(outputs, inputs, output_gradients=signs)
+            slopes = tf.where(signed == signs * slopes, slopes, tf.ones_like(slopes))
+        return outputs, slopes
 
     def _recording(self, operation: Any, call: Any, calls: int) -> Callable[..., Any]:
         """Calls an operation and keeps its first output and the gradient that comes back to it."""

@@ -10,6 +10,7 @@ import keras
 from keras import layers
 
 from keras_recipes.diagnostics.activations import (
+    KNOWN,
     LINEAR,
     MIXING,
     activation_name,
@@ -130,7 +131,7 @@ class _Graph:
         output, shape = kernel.seen, None
         if len(kernels) == 1:
             if activation == LINEAR and (after := self._activation_after(call)):
-                call, activation = after, name_of_operation(after.operation) or LINEAR
+                call, activation = after, activation_name(after.operation)
                 function = (call.operation, "call")
             output, shape = call.operation, self._shapes[call.outputs[0]]
         has_slopes = activation not in (LINEAR, *MIXING) and kernel.seen is kernel.layer
@@ -140,7 +141,7 @@ class _Graph:
             output=output,
             number=self._numbers[id(call)],
             calls=self._counts[id(call.operation)],
-            function=function if hidden and has_slopes else None,
+            function=function if has_slopes and (hidden or activation not in KNOWN) else None,
             activation=activation,
             hidden=hidden,
             positions=_positions(shape or _built_shape(kernel.layer)),
@@ -150,15 +151,29 @@ class _Graph:
         return not self._before_kernels.isdisjoint(call.outputs)
 
     def _activation_after(self, call: LayerCall) -> LayerCall | None:
+        """The activation after a call: one that Keras has, or else the first of the user's own."""
+        own = None
         while len(next_calls := self._takers.get(call.outputs[0], [])) == 1:
             [call] = next_calls
             name = name_of_operation(call.operation)
             if name not in (None, LINEAR):
                 return call
             into_model = not isinstance(call.operation, keras.Operation) and len(call.outputs) == 1
-            if not (name == LINEAR or into_model or isinstance(call.operation, PASSED)):
+            if name == LINEAR or into_model or isinstance(call.operation, PASSED):
+                continue
+            if not self._may_be_activation(call):
                 break
-        return None
+            own = own or call
+        return own
+
+    def _may_be_activation(self, call: LayerCall) -> bool:
+        """Whether it is a layer of the user's own that keeps the shape, without weights or seeds."""
+        layer = call.operation
+        of_keras = type(layer).__module__.startswith("keras.") and type(layer) is not layers.Lambda
+        if of_keras or not isinstance(layer, keras.Layer) or layer.variables:
+            return False
+        shapes = [self._shapes[each] for each in (*call.inputs, *call.outputs)]
+        return len(shapes) == 2 and shapes[0] == shapes[1]
 
 
 def _kernels_in(operation: Any) -> list[_Kernel]:

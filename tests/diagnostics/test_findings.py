@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import initializers, layers
+from keras import initializers, layers, ops
 
 import keras_recipes as kr
 from keras_recipes.callbacks import LayerHealth
@@ -22,6 +22,10 @@ def normal(deviation):
     return initializers.RandomNormal(stddev=deviation)
 
 
+def my_tanh(x):
+    return ops.tanh(x)
+
+
 FAULTS = {
     "sigmoid, small": ("vanishing gradients", lambda: network(12, "sigmoid", normal(0.05)), X),
     "sigmoid, Glorot": ("vanishing gradients", lambda: network(12, "sigmoid", "glorot_uniform"), X),
@@ -30,6 +34,9 @@ FAULTS = {
     "relu, biases at -30": ("dying ReLU", lambda: network(5, "relu", "he_normal", bias=-30.0), X),
     "relu apart": ("dying ReLU", lambda: network(3, "relu", "he_normal", bias=-30.0, apart=True), X),
     "tanh, weights of 5": ("saturated", lambda: network(5, "tanh", normal(5.0)), X),
+    "tanh by another name": ("saturated", lambda: network(5, my_tanh, normal(5.0)), X),
+    "tanh in a lambda": ("saturated", lambda: network(5, lambda x: ops.tanh(x), normal(5.0)), X),
+    "sigmoid in a lambda": ("saturated", lambda: network(5, lambda x: ops.sigmoid(x), normal(5.0)), X),
     "softsign, weights of 5": ("saturated", lambda: network(5, "softsign", normal(5.0)), X),
     "hard sigmoid, weights of 5": ("saturated", lambda: network(5, "hard_sigmoid", normal(5.0)), X),
     "selu, He": ("not self-normalizing", lambda: network(5, "selu", "he_normal"), X),
@@ -53,6 +60,8 @@ HEALTHY = {
     "SELU and LeCun": lambda depth: network(depth, "selu", "lecun_normal"),
     "batch-normalized ReLU": lambda depth: network(depth, "relu", "he_normal", norm=True),
     "batch-normalized tanh": lambda depth: network(depth, "tanh", "glorot_uniform", norm=True),
+    "ELU in a lambda": lambda depth: network(depth, lambda x: ops.elu(x), "he_normal"),
+    "ReLU in a lambda": lambda depth: network(depth, lambda x: ops.relu(x), "he_normal"),
 }
 HEALTHY_CONVOLUTIONS = {
     "global pooling": convolutional,
@@ -169,6 +178,8 @@ def end(units=1, activation=None, **initializers_):
         ("relu", -100.0, "dying ReLU"),
         ("sigmoid", 120.0, "saturated"),
         ("relu6", 50.0, "dying ReLU"),
+        (my_tanh, 120.0, "saturated"),
+        (lambda x: ops.relu(x), -100.0, "dying ReLU"),
     ],
 )
 def test_an_output_without_a_gradient_is_found(activation, bias, name):

@@ -190,6 +190,43 @@ def test_a_sigmoid_is_flat_against_its_own_steepest_slope():
     assert kr.diagnose(model, inputs, Y).statistics[0, COLUMN["saturated"]] == flat
 
 
+def softmax(x):
+    return ops.exp(x) / ops.sum(ops.exp(x), axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "saturated"),
+    [
+        (lambda x: ops.tanh(x), 1),
+        (lambda x: ops.sigmoid(x), 1),  # of those that are not off
+        (lambda x: 2 - ops.relu6(x), 1),
+        (lambda x: ops.relu(x), 0),
+        (lambda x: ops.leaky_relu(x), 0),
+        (lambda x: softmax(x / 1000), 0),  # whose slopes a unit has not for itself
+    ],
+)
+def test_saturated_is_what_is_flat_away_from_0_where_the_name_does_not_tell(function, saturated):
+    x = keras.Input((20,))
+    hidden = layers.Dense(8, function, bias_initializer="ones")
+    model = compiled(keras.Model(x, layers.Dense(1)(hidden(x))))
+    hidden.bias.assign([40.0, -40.0] * 4)
+    found = kr.diagnose(model, X, Y).statistics[0, COLUMN["saturated"]]
+    assert found == pytest.approx(saturated, abs=1e-3)
+
+
+def test_an_activation_that_changes_the_shape_has_no_slopes():
+    class Maxout(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.hidden = layers.Dense(8, lambda x: ops.max(ops.reshape(x, (-1, 4, 2)), axis=-1))
+            self.out = layers.Dense(1)
+
+        def call(self, x):
+            return self.out(self.hidden(x))
+
+    assert kr.diagnose(compiled(Maxout()), X, Y).findings == ()
+
+
 def test_a_look_keeps_the_loss_that_is_computed_from_logits():
     """Of a certainty that is wrong: from probabilities it would have neither its loss nor a gradient."""
     model = kr.build_default_dnn(20, 3, "multiclass", hidden_units=(4,), seed=1)

@@ -17,6 +17,28 @@ def with_activation(after):
     return keras.Model(x, layers.Dense(1)(after(dense()(x))))
 
 
+class Tanh2(layers.Layer):
+    def call(self, x):
+        return ops.tanh(2 * x)
+
+
+class Scale(layers.Layer):
+    def build(self, input_shape):
+        self.scale = self.add_weight(shape=input_shape[-1:], initializer="ones")
+
+    def call(self, x):
+        return self.scale * x
+
+
+class DropPath(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.seed = keras.random.SeedGenerator(1)
+
+    def call(self, x):
+        return x * keras.random.binomial(ops.shape(x)[:1], 1, 0.9, seed=self.seed)[:, None]
+
+
 APART = {
     "operation": ("relu", ops.relu),
     "function": ("tanh", activations.tanh),
@@ -26,6 +48,11 @@ APART = {
     "normalization between": ("tanh", lambda x: ops.tanh(layers.BatchNormalization()(x))),
     "linear between": ("relu", lambda x: layers.ReLU()(layers.Activation("linear")(x))),
     "in a model": ("relu", lambda x: keras.Sequential([keras.Input((6,)), layers.ReLU()])(x)),
+    "of one's own": ("custom", lambda x: layers.Dropout(0.2)(Tanh2()(x))),
+    "of one's own in a Lambda": ("custom", lambda x: layers.Lambda(ops.tanh)(x)),
+    "a layer of one's own between": ("relu", lambda x: ops.relu(Tanh2()(x))),
+    "with weights, which scales": ("linear", lambda x: Scale()(x)),
+    "with a seed, which drops": ("linear", lambda x: DropPath()(x)),
     "none": ("linear", lambda x: layers.Reshape((3, 2))(x)),
     "of more than the layer": ("linear", lambda x: ops.relu(x + x)),
     "used without, too": ("linear", lambda x: layers.Concatenate()([ops.relu(x), x])),
