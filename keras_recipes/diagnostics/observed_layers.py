@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -16,7 +16,7 @@ from keras_recipes.diagnostics.activations import (
     activation_name,
     name_of_operation,
 )
-from keras_recipes.kernels import has_kernel
+from keras_recipes.kernels import kernel_of
 from keras_recipes.layer_calls import LayerCall, LayerCalls
 from keras_recipes.layers import MCAlphaDropout, MCDropout
 
@@ -45,6 +45,7 @@ class ObservedLayer:
         name: Its name, one of its own in the model: that of the layer, with the models that it stands
             in where others have the same, and the number of the call from the second on.
         layer: The layer with the kernel.
+        kernel: The weights by which it mixes its inputs into its units.
         output: The layer or operation whose output are its activations: itself, a wrapper or the
             recurrent layer around it, or an activation after it.
         number: Which call of `output` it is, from 0.
@@ -58,6 +59,7 @@ class ObservedLayer:
 
     name: str
     layer: keras.Layer
+    kernel: keras.Variable
     output: Any
     number: int
     calls: int
@@ -79,7 +81,7 @@ def observed_layers(model: keras.Model) -> list[ObservedLayer]:
     return [
         graph.observed(name, call, each)
         for name, (call, each) in zip(names, kernels, strict=True)
-        if each.layer.kernel.trainable
+        if each.kernel.trainable
     ]
 
 
@@ -89,11 +91,13 @@ class _Kernel:
 
     Args:
         layer: The layer.
+        kernel: Its kernel.
         seen: What shows its output: the recurrent layer around a cell, or itself.
         path: Names of the layers around it in the call, and its own.
     """
 
     layer: keras.Layer
+    kernel: keras.Variable
     seen: keras.Layer
     path: tuple[str, ...]
 
@@ -138,6 +142,7 @@ class _Graph:
         return ObservedLayer(
             name=name,
             layer=kernel.layer,
+            kernel=kernel.kernel,
             output=output,
             number=self._numbers[id(call)],
             calls=self._counts[id(call.operation)],
@@ -180,18 +185,21 @@ def _kernels_in(operation: Any) -> list[_Kernel]:
     """The layers with a kernel in an operation: itself, or those deep inside it."""
     if not isinstance(operation, keras.Layer):
         return []
-    return list({id(each.layer): each for each in _flatten(operation, ())}.values())
+    # Once, though `SpectralNormalization` has the kernel of its layer for an attribute.
+    return list({id(each.kernel): each for each in _flatten(operation, ())}.values())
 
 
 def _flatten(layer: keras.Layer, around: tuple[str, ...]) -> Iterator[_Kernel]:
     path = (*around, layer.name)
     if isinstance(layer, layers.RNN):  # its cells run in a loop, which cannot be seen into
-        cells = [each.layer for inner in layer._layers for each in _flatten(inner, ())]
+        cells = [each for inner in layer._layers for each in _flatten(inner, ())]
         for cell in cells:
-            yield _Kernel(cell, layer, path if len(cells) == 1 else (*path, cell.name))
+            yield replace(
+                cell, seen=layer, path=path if len(cells) == 1 else (*path, cell.layer.name)
+            )
         return
-    if has_kernel(layer):
-        yield _Kernel(layer, layer, path)
+    if (kernel := kernel_of(layer)) is not None:
+        yield _Kernel(layer, kernel, layer, path)
     for inner in layer._layers:
         yield from _flatten(inner, path)
 

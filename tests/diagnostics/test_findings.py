@@ -101,7 +101,7 @@ def test_healthy_convolutions_are_not_accused(name):
 
 def observed(number, **changes):
     given = {
-        "name": f"layer_{number}", "layer": None, "output": None, "number": 0, "calls": 1,
+        "name": f"layer_{number}", "layer": None, "kernel": None, "output": None, "number": 0, "calls": 1,
         "function": None, "activation": "relu", "hidden": True, "positions": 1,
     }  # fmt: skip
     return ObservedLayer(**{**given, **changes})

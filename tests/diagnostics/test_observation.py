@@ -144,6 +144,24 @@ def test_the_signal_of_convolutions_is_a_norm_over_their_positions():
     assert found == pytest.approx(np.sqrt((by_pooled**2).mean()) / 6, rel=1e-3)  # root of 36
 
 
+def test_of_a_separable_convolution_the_pointwise_kernel_is_measured():
+    x = keras.Input((5, 4))
+    hidden = layers.SeparableConv1D(3, 2, activation="relu", bias_initializer="ones")
+    model = compiled(keras.Model(x, layers.Dense(1)(layers.Flatten()(hidden(x)))))
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((model(SERIES) - Y) ** 2)
+    gradient = tape.gradient(loss, hidden.pointwise_kernel)
+    updated = hidden.pointwise_kernel - 0.1 * gradient
+    found = kr.diagnose(model, SERIES, Y).statistics[0]
+    norm = np.linalg.norm(gradient)
+    assert found[COLUMN["gradient_norm"]] == pytest.approx(norm, rel=1e-3)
+    ratio = 0.1 * norm / np.linalg.norm(updated)
+    assert found[COLUMN["update_ratio"]] == pytest.approx(ratio, rel=1e-3)
+    hidden.bias.assign([-30.0] * 3)
+    [finding] = kr.diagnose(model, SERIES, Y).findings
+    assert (finding.name, finding.layer) == ("dying ReLU", hidden.name)
+
+
 @pytest.mark.parametrize(
     ("activation", "dead"),
     [

@@ -112,6 +112,26 @@ def test_names_are_their_own():
     ]
 
 
+def test_separable_convolutions_are_looked_at_by_the_kernel_that_mixes():
+    x = keras.Input((8, 8, 3))
+    separable = layers.SeparableConv2D(4, 3, name="separable", activation="relu")
+    depthwise = layers.DepthwiseConv2D(3, name="depthwise")
+    hidden = layers.Flatten()(ops.relu(depthwise(separable(x))))
+    found = observed_layers(keras.Model(x, layers.Dense(1, name="out")(hidden)))
+    assert [each.name for each in found] == ["separable", "depthwise", "out"]
+    assert [each.activation for each in found] == ["relu", "relu", "linear"]
+    assert found[0].kernel is separable.pointwise_kernel
+    assert found[1].kernel is depthwise.kernel
+
+
+def test_a_kernel_that_a_wrapper_shows_is_looked_at_once():
+    x = keras.Input((20,))
+    hidden = layers.SpectralNormalization(dense("bounded", "relu"))(x)
+    model = keras.Model(x, layers.Dense(1, name="out")(hidden))
+    found = [(each.name, each.activation) for each in observed_layers(model)]
+    assert found == [("bounded", "relu"), ("out", "linear")]
+
+
 def test_a_layer_called_twice_is_looked_at_twice():
     x = keras.Input((20,))
     shared, activation = layers.Dense(20, name="shared"), layers.ReLU()
