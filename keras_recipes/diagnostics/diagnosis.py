@@ -119,7 +119,7 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
     check_compiled(model)
     check_tensorflow("`diagnose`")
     batch = _batch(model, x, y)
-    trained = steps_taken(model.optimizer) > 0
+    trained = is_trained(model)
     with as_it_was(model, batch):
         observed = observed_layers(model)
         if not observed:
@@ -135,6 +135,12 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
         loss = float(ops.convert_to_numpy(logs["loss"]))
     found = ops.convert_to_numpy(seen[0])
     return Diagnosis(tuple(observed), found, loss, tuple(find(observed, found, trained)))
+
+
+def is_trained(model: keras.Model) -> bool:
+    """Whether a compiled model has taken steps, by its optimizer or, before it was compiled anew, its biases."""
+    biases = (each for each in model.trainable_variables if each.name == "bias")
+    return steps_taken(model.optimizer) > 0 or any(np.ptp(each) > 0 for each in biases)
 
 
 def _batch(model: keras.Model, x: Any, y: Any) -> Any:

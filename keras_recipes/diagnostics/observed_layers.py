@@ -1,5 +1,6 @@
 """Which layers of a model are looked at: those with a kernel, and where their activations come out."""
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -37,6 +38,10 @@ PASSED = (
 )
 
 
+# These leave what they take as it is.
+RESHAPING = (layers.Flatten, layers.Reshape, layers.Permute)
+
+
 @dataclass(frozen=True)
 class ObservedLayer:
     """A call of a layer with a kernel, and what it activates.
@@ -55,6 +60,8 @@ class ObservedLayer:
         activation: Name of the activation, such as `"relu"`; `"linear"` for none.
         hidden: Whether other layers with a kernel come after it.
         positions: Number of positions at which it has activations, in an image or a series; else 1.
+        source: Name of the one that gives all that it takes; None where there is none, or several.
+        direct: Whether it takes them as they are, and gives them by kernel and activation alone.
     """
 
     name: str
@@ -67,6 +74,8 @@ class ObservedLayer:
     activation: str
     hidden: bool
     positions: int
+    source: str | None
+    direct: bool
 
 
 def observed_layers(model: keras.Model) -> list[ObservedLayer]:
@@ -110,6 +119,8 @@ class _Graph:
         self._shapes = graph.shapes
         self._kernels = {id(call.operation): _kernels_in(call.operation) for call in self.calls}
         self._takers: dict[int, list[LayerCall]] = {}  # of each value
+        self._givers: dict[int, LayerCall] = {}  # of each value that a call has for its only one
+        self._seen: dict[int, str] = {}  # calls whose outputs are activations, by name
         self._numbers: dict[int, int] = {}  # of each call, among those of its operation
         self._counts: Counter[int] = Counter()  # of the calls of an operation
         for call in self.calls:
@@ -117,6 +128,8 @@ class _Graph:
             self._counts[id(call.operation)] += 1
             for number in call.inputs:
                 self._takers.setdefault(number, []).append(call)
+            if len(call.outputs) == 1:
+                self._givers[call.outputs[0]] = call
         self._before_kernels: set[int] = set()  # values that come to a kernel
         for call in reversed(self.calls):
             if self.kernels_of(call) or self._comes_to_kernel(call):
@@ -132,12 +145,17 @@ class _Graph:
         hidden = kernel is not kernels[-1] or self._comes_to_kernel(call)
         activation = activation_name(getattr(kernel.layer, "activation", None))
         function: tuple[Any, str] = (kernel.layer, "activation")
-        output, shape = kernel.seen, None
+        output, shape, source, direct = kernel.seen, None, None, False
         if len(kernels) == 1:
+            source, direct = self._source(call)
+            direct = direct and call.operation is kernel.layer
             if activation == LINEAR and (after := self._activation_after(call)):
+                between = itertools.takewhile(lambda each: each is not call, self._way_back(after))
+                direct = direct and all(map(_leaves_as_it_is, between))
                 call, activation = after, activation_name(after.operation)
                 function = (call.operation, "call")
             output, shape = call.operation, self._shapes[call.outputs[0]]
+            self._seen[id(call)] = name
         has_slopes = activation not in (LINEAR, *MIXING) and kernel.seen is kernel.layer
         return ObservedLayer(
             name=name,
@@ -150,10 +168,28 @@ class _Graph:
             activation=activation,
             hidden=hidden,
             positions=_positions(shape or _built_shape(kernel.layer)),
+            source=source,
+            direct=direct,
         )
 
     def _comes_to_kernel(self, call: LayerCall) -> bool:
         return not self._before_kernels.isdisjoint(call.outputs)
+
+    def _source(self, call: LayerCall) -> tuple[str | None, bool]:
+        """The name of what gives all that a call takes, and whether that comes as it is."""
+        direct = True
+        for before in self._way_back(call):
+            if id(before) in self._seen:
+                return self._seen[id(before)], direct
+            if self.kernels_of(before):
+                break
+            direct = direct and _leaves_as_it_is(before)
+        return None, False
+
+    def _way_back(self, call: LayerCall) -> Iterator[LayerCall]:
+        """The calls before a call, up to one that takes or gives several values."""
+        while len(call.inputs) == 1 and (before := self._givers.get(call.inputs[0])):
+            yield (call := before)
 
     def _activation_after(self, call: LayerCall) -> LayerCall | None:
         """The activation after a call: one that Keras has, or else the first of the user's own."""
@@ -163,8 +199,7 @@ class _Graph:
             name = name_of_operation(call.operation)
             if name not in (None, LINEAR):
                 return call
-            into_model = not isinstance(call.operation, keras.Operation) and len(call.outputs) == 1
-            if name == LINEAR or into_model or isinstance(call.operation, PASSED):
+            if name == LINEAR or _into_model(call) or isinstance(call.operation, PASSED):
                 continue
             if not self._may_be_activation(call):
                 break
@@ -179,6 +214,14 @@ class _Graph:
             return False
         shapes = [self._shapes[each] for each in (*call.inputs, *call.outputs)]
         return len(shapes) == 2 and shapes[0] == shapes[1]
+
+
+def _leaves_as_it_is(call: LayerCall) -> bool:
+    return _into_model(call) or isinstance(call.operation, RESHAPING)
+
+
+def _into_model(call: LayerCall) -> bool:
+    return not isinstance(call.operation, keras.Operation) and len(call.outputs) == 1
 
 
 def _kernels_in(operation: Any) -> list[_Kernel]:

@@ -30,6 +30,9 @@ FAULTS = {
     "sigmoid, small": ("vanishing gradients", lambda: network(12, "sigmoid", normal(0.05)), X),
     "sigmoid, Glorot": ("vanishing gradients", lambda: network(12, "sigmoid", "glorot_uniform"), X),
     "linear, too large": ("exploding gradients", lambda: network(12, None, normal(0.3)), X),
+    "two layers, too large": ("exploding gradients", lambda: network(2, None, normal(0.3)), X),
+    "three layers, too large": ("exploding gradients", lambda: network(3, None, normal(0.3)), X),
+    "two of relu, too large": ("exploding gradients", lambda: network(2, "relu", normal(0.5)), X),
     "linear, too small": ("vanishing gradients", lambda: network(12, None, normal(0.03)), X),
     "relu, biases at -30": ("dying ReLU", lambda: network(5, "relu", "he_normal", bias=-30.0), X),
     "relu apart": ("dying ReLU", lambda: network(3, "relu", "he_normal", bias=-30.0, apart=True), X),
@@ -45,6 +48,11 @@ FAULTS = {
     "convolutions, sigmoid": (
         "vanishing gradients",
         lambda: convolutional(activation="sigmoid", initializer="glorot_uniform", depth=10),
+        IMAGES,
+    ),
+    "two convolutions, too large": (
+        "exploding gradients",
+        lambda: convolutional(activation=None, initializer=normal(0.3), depth=2),
         IMAGES,
     ),
     "convolutions, too small": (
@@ -103,6 +111,7 @@ def observed(number, **changes):
     given = {
         "name": f"layer_{number}", "layer": None, "kernel": None, "output": None, "number": 0, "calls": 1,
         "function": None, "activation": "relu", "hidden": True, "positions": 1,
+        "source": None, "direct": False,
     }  # fmt: skip
     return ObservedLayer(**{**given, **changes})
 
@@ -127,6 +136,37 @@ def test_a_dead_layer_explains_what_it_holds_back_and_no_more():
     assert found(rows) == [("dying ReLU", "layer_2")]
     rows[2]["dead"], rows[0]["dead"] = 0, 0.95
     assert found(rows) == [("vanishing gradients", "layer_0"), ("dying ReLU", "layer_0")]
+
+
+def test_a_layer_is_judged_by_what_it_multiplies_alone_until_it_has_learned():
+    statistics = np.zeros((3, len(STATISTICS)))
+    statistics[:, COLUMN["activation_std"]] = [1, 3, 3]
+    statistics[:, COLUMN["activation_mean"]] = [0, 0, 4]  # which counts to the size
+    first = observed(0)
+
+    def named(**changes):
+        later = [observed(number, source=f"layer_{number - 1}", **changes) for number in (1, 2)]
+        return [each.layer for each in find([first, *later], statistics, trained)]
+
+    trained = False
+    assert named(direct=True) == ["layer_1"]
+    assert named(direct=False) == []
+    statistics[0, COLUMN["activation_mean"]] = 2
+    assert named(direct=True) == []
+    statistics *= 0.1  # where it may be that of a bias
+    statistics[0] = 0.05
+    assert named(direct=True) == []
+    statistics[1:] *= 10
+    assert named(direct=True) == ["layer_1"]
+    trained = True
+    assert named(direct=True) == []
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softplus"])
+def test_small_inputs_are_no_explosion(activation):
+    """Of whose activations the mean, that of no input, is far above the deviation."""
+    model = network(3, activation, "glorot_uniform")
+    assert diagnose(model, 1e-3 * X, X[:, :1]).findings == ()
 
 
 def test_layers_that_no_gradient_comes_to_are_no_fault():

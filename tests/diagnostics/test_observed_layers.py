@@ -132,6 +132,39 @@ def test_a_kernel_that_a_wrapper_shows_is_looked_at_once():
     assert found == [("bounded", "relu"), ("out", "linear")]
 
 
+def sources(model):
+    return {each.name: (each.source, each.direct) for each in observed_layers(model)}
+
+
+def test_the_source_of_a_layer_gives_all_that_it_takes():
+    x = keras.Input((6,))
+    first = ops.relu(dense("first")(x))
+    nested = keras.Sequential([keras.Input((6,)), layers.Reshape((3, 2)), layers.Flatten()])
+    second = ops.tanh(layers.BatchNormalization()(dense("second")(nested(first))))
+    third = dense("third", "relu")(layers.Dropout(0.2)(second))
+    fourth = dense("fourth", "relu")(third)
+    wrapped = kr.layers.MaxNorm(dense("wrapped"))(fourth)
+    out = layers.Dense(1, name="out")(wrapped + third)
+    assert sources(keras.Model(x, out)) == {
+        "first": (None, False),
+        "second": ("first", False),  # for the normalization
+        "third": ("second", False),  # for the dropout
+        "fourth": ("third", True),
+        "wrapped": ("fourth", False),  # for the wrapper
+        "out": (None, False),  # for it takes from two
+    }
+
+
+def test_layers_that_are_not_looked_at_are_no_source():
+    x = keras.Input((6,))
+    block = layers.MultiHeadAttention(1, 4)
+    hidden = layers.Reshape((3, 2))(dense("before")(x))
+    hidden = layers.Flatten()(block(hidden, hidden))
+    frozen = layers.Dense(6, trainable=False)(dense("between")(hidden))
+    found = sources(keras.Model(x, layers.Dense(1, name="out")(frozen)))
+    assert found["between"] == found["out"] == (None, False)
+
+
 def test_a_layer_called_twice_is_looked_at_twice():
     x = keras.Input((20,))
     shared, activation = layers.Dense(20, name="shared"), layers.ReLU()
