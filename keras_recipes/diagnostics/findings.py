@@ -72,7 +72,7 @@ def find(
         if each.hidden and any(row.values())
     ]
     found = [
-        *_not_finite(rows), *_flow(hidden, trained), *_too_fast(hidden), *_dying(hidden),
+        *_not_finite(rows), *_flow(hidden, trained), *_too_fast(hidden), *_dying(rows),
         *_saturated(hidden), *_selu(hidden, trained),
     ] or list(_blocked(rows))  # fmt: skip
     return [
@@ -172,10 +172,14 @@ def _too_fast(hidden: Rows) -> Found:
         yield "exploding gradients", layer, f"{share}, above {_limit('update'):g}"
 
 
-def _dying(hidden: Rows) -> Found:
+def _dying(rows: Rows) -> Found:
+    """The layers with dead units, but for those that take the same of every example from a dead one."""
     limit = _limit("dead")
-    for layer, row in hidden:
-        if row["dead"] > limit:
+    still: set[str | None] = set()  # layers that give the same for every example
+    for layer, row in rows:
+        if layer.source in still or row["dead"] == 1:
+            still.add(layer.name)
+        if layer.hidden and layer.source not in still and row["dead"] > limit:
             yield "dying ReLU", layer, f"{row['dead']:.0%} of its units dead, above {limit:.0%}"
 
 

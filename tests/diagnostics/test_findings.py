@@ -169,6 +169,34 @@ def test_small_inputs_are_no_explosion(activation):
     assert diagnose(model, 1e-3 * X, X[:, :1]).findings == ()
 
 
+def test_only_the_first_of_a_chain_of_dead_layers_is_accused():
+    chain = [observed(0), *(observed(number, source=f"layer_{number - 1}") for number in (1, 2, 3))]
+    statistics = np.ones((4, len(STATISTICS)))
+    statistics[:, [COLUMN[each] for each in ("saturated", "update_ratio")]] = 0
+    for dead, accused in (
+        ([1, 1, 1, 1], ["layer_0"]),
+        ([0, 1, 0, 1], ["layer_1"]),  # past one that is linear
+        ([0.9, 1, 1, 0], ["layer_0", "layer_1"]),  # for what the first gives varies
+    ):
+        statistics[:, COLUMN["dead"]] = dead
+        assert [each.layer for each in find(chain, statistics)] == accused
+    statistics[:, COLUMN["dead"]] = 1
+    apart = [chain[0], *(observed(number) for number in (1, 2, 3))]  # branches, for example
+    assert len(find(apart, statistics)) == 4
+
+
+def test_a_reader_is_led_to_the_layer_that_died():
+    x = keras.Input((20,))
+    first = layers.Dense(8, "relu", name="first", bias_initializer=initializers.Constant(-30.0))(x)
+    hidden = layers.Dropout(0.2)(layers.Dense(8)(layers.BatchNormalization()(first)))
+    hidden = layers.Dense(8, "relu", bias_initializer=initializers.Constant(-1.0))(hidden)
+    model = keras.Model(x, layers.Dense(1)(hidden))
+    model.compile("sgd", "mse")
+    diagnosis = diagnose(model, X, X[:, :1])
+    assert list(diagnosis.statistics[:, COLUMN["dead"]]) == [1, 0, 1, 0]
+    assert [(each.name, each.layer) for each in diagnosis.findings] == [("dying ReLU", "first")]
+
+
 def test_layers_that_no_gradient_comes_to_are_no_fault():
     rows = [{"signal_norm": signal} for signal in (0, 0, 0.1, 0.1)]
     assert found(rows) == []
