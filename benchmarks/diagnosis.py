@@ -12,7 +12,8 @@ from keras import layers
 
 import keras_recipes as kr
 from benchmarks.report import markdown_table, write_result
-from keras_recipes.diagnostics.findings import COLUMN, THRESHOLDS
+from keras_recipes.diagnostics.findings import COLUMN
+from keras_recipes.diagnostics.thresholds import THRESHOLDS
 
 SEEDS = range(10)
 HEALTHY = {

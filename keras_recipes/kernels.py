@@ -32,11 +32,14 @@ def layers_with_kernels(model: keras.Model) -> list[keras.Layer]:
     return list(found.values())  # a layer that is used twice comes once
 
 
-def has_kernel(operation: Any) -> bool:
-    """Whether something is a layer with one kernel, its `kernel`, as dense ones have."""
-    return isinstance(operation, keras.Layer) and isinstance(
-        getattr(operation, "kernel", None), keras.Variable
-    )
+def kernel_of(layer: keras.Layer) -> keras.Variable | None:
+    """Returns the kernel by which a layer mixes its inputs into its units; None where it has none.
+
+    Args:
+        layer: A built layer. Of a separable convolution it is the pointwise kernel.
+    """
+    kernels = (getattr(layer, name, None) for name in ("kernel", "pointwise_kernel"))
+    return next((each for each in kernels if isinstance(each, keras.Variable)), None)
 
 
 def _flatten(layer: keras.Layer) -> Iterator[keras.Layer]:

@@ -1,7 +1,7 @@
 import keras
 from keras import layers
 
-from keras_recipes.kernels import has_kernel, kernels_of, layers_with_kernels
+from keras_recipes.kernels import kernel_of, kernels_of, layers_with_kernels
 
 
 def names(model):
@@ -13,7 +13,7 @@ def names(model):
 
 def test_each_kernel_is_found_once():
     inputs = keras.Input((6, 4))
-    x = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(inputs)
+    x = layers.Bidirectional(layers.LSTM(3, return_sequences=True, name="lstm"))(inputs)
     x = layers.RNN([layers.GRUCell(3), layers.LSTMCell(2)], return_sequences=True, name="two")(x)
     x = layers.SeparableConv1D(3, 2, name="separable")(x)
     x = layers.SpectralNormalization(layers.Dense(4, name="bounded"))(x)
@@ -39,9 +39,19 @@ def test_what_is_trained_beside_a_kernel_or_scales_it_is_none():
         assert names(model) == [("dense", ["kernel"])]
 
 
-def test_a_layer_with_one_kernel_is_told_apart():
+def test_the_kernel_of_a_layer_is_the_one_that_mixes_into_its_units():
     model = keras.Sequential(
-        [keras.Input((8, 2)), layers.Conv1D(2, 3), layers.SeparableConv1D(2, 3)]
+        [
+            keras.Input((8, 2)),
+            layers.Conv1D(2, 3),
+            layers.SeparableConv1D(4, 3),
+            layers.DepthwiseConv1D(3),
+            layers.LSTM(3),
+            layers.BatchNormalization(),
+        ]
     )
-    assert [has_kernel(layer) for layer in model.layers] == [True, False]
-    assert not has_kernel("kernel")
+    conv, separable, depthwise, recurrent, norm = model.layers
+    assert [kernel_of(each) for each in (conv, depthwise)] == [conv.kernel, depthwise.kernel]
+    assert kernel_of(separable) is separable.pointwise_kernel
+    assert kernel_of(recurrent.cell) is recurrent.cell.kernel
+    assert kernel_of(norm) is None

@@ -7,6 +7,7 @@ import numpy as np
 from keras_recipes.callbacks.step_records import StepRecords
 from keras_recipes.checks import check_flag, check_tensorflow
 from keras_recipes.diagnostics import Diagnosis
+from keras_recipes.diagnostics.diagnosis import is_trained
 from keras_recipes.diagnostics.findings import find
 from keras_recipes.diagnostics.observation import Observation
 from keras_recipes.diagnostics.observed_layers import observed_layers
@@ -60,11 +61,12 @@ class LayerHealth(StepRecords):
                 "There must have been a look at the layers. Received: none. Train first."
             )
         last = self.statistics[-1]
-        findings = find(self._layers, last, trained=self.steps[-1] > 0)
+        findings = find(self._layers, last, trained=self._trained or self.steps[-1] > 0)
         return Diagnosis(self._layers, last, float(self._loss), tuple(findings))
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         check_tensorflow("`LayerHealth`")
+        self._trained = is_trained(self.model)
         self._layers = tuple(observed_layers(self.model))
         if not self._layers:
             raise ValueError(

@@ -27,6 +27,7 @@ MIXING = ("softmax", "log_softmax", "sparsemax", "glu")
 OF_KERAS = [name for name in dir(keras.activations) if name[0] != "_" and name != LINEAR]
 # `ReLU`, `LeakyReLU`, `HardSigmoid`: classes of layers and of operations, as one word
 BY_CLASS = {name.replace("_", ""): name for name in (*OF_KERAS, "prelu", "rrelu")}
+KNOWN = frozenset((LINEAR, *OF_KERAS, *BY_CLASS.values()))  # of others their slopes have to tell
 
 
 def activation_name(activation: Any) -> str:

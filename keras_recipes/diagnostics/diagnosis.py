@@ -91,9 +91,10 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
     step is a part of one, and `update` mostly 0. TensorFlow only.
 
     Layers with a kernel are looked at, in any model, where it branches in the order of their calls:
-    dense and convolutional ones, with the activation that they have or that comes after them, and
-    recurrent ones, from outside of their loop. In a model or layer with a `call` of its own the
-    activations that come after them are not known, and its last layer counts as the output.
+    dense and convolutional ones, with the activation that they have or that comes after them, Keras's
+    or a function or layer of your own, which its slopes tell, and recurrent ones, from outside of
+    their loop. In a model or layer with a `call` of its own the activations that come after them are
+    not known, and its last layer counts as the output.
 
     Args:
         model: A compiled `keras.Model`.
@@ -143,7 +144,7 @@ def diagnose_batch(model: keras.Model, batch: Any) -> Diagnosis:
         ValueError: If no layer has a kernel.
     """
     batch = tree.map_structure(ops.convert_to_tensor, batch)
-    trained = steps_taken(model.optimizer) > 0
+    trained = is_trained(model)
     with as_it_was(model, batch):
         observed = observed_layers(model)
         if not observed:
@@ -159,3 +160,9 @@ def diagnose_batch(model: keras.Model, batch: Any) -> Diagnosis:
         loss = float(ops.convert_to_numpy(logs["loss"]))
     found = ops.convert_to_numpy(seen[0])
     return Diagnosis(tuple(observed), found, loss, tuple(find(observed, found, trained)))
+
+
+def is_trained(model: keras.Model) -> bool:
+    """Whether a compiled model has taken steps, by its optimizer or, before it was compiled anew, its biases."""
+    biases = (each for each in model.trainable_variables if each.name == "bias")
+    return steps_taken(model.optimizer) > 0 or any(np.ptp(each) > 0 for each in biases)

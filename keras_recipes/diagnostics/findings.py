@@ -1,4 +1,4 @@
-"""What is wrong with a network, by the book's names: the thresholds, the rules and the advice."""
+"""What is wrong with a network, by the book's names: the rules and the advice."""
 
 import itertools
 import math
@@ -11,66 +11,9 @@ import numpy as np
 from keras_recipes.diagnostics.activations import SATURATING
 from keras_recipes.diagnostics.observed_layers import ObservedLayer
 from keras_recipes.diagnostics.statistics import STATISTICS
+from keras_recipes.diagnostics.thresholds import THRESHOLDS
 
 COLUMN = {name: column for column, name in enumerate(STATISTICS)}
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A number from which on something is wrong, and why it is this one."""
-
-    value: float
-    reason: str
-
-
-# Healthy here: ELU or ReLU with He, SELU with LeCun, and batch-normalized networks of 2 to 50 layers
-# as they are initialized, ten of each; benchmarks/results/diagnosis.md has what they show.
-THRESHOLDS = {
-    "vanishing rate": Threshold(
-        0.75, "Factor a layer. Sigmoids have at most 0.25 (their slope); healthy networks over 0.9."
-    ),
-    "vanishing factor": Threshold(
-        1e-2, "From the last hidden layer to the first: less is no obstacle to learning."
-    ),
-    "exploding rate": Threshold(
-        1.5,
-        "Factor a layer. Batch-normalized ReLU has 1.21 by nature (Yang et al., 2019, "
-        "arXiv:1902.08129), which it bears; weights of twice He's deviation have 2.",
-    ),
-    "exploding factor": Threshold(
-        1e2, "From the last hidden layer to the first, or of the activations forward."
-    ),
-    "dead": Threshold(
-        0.8,
-        "Share of a layer's units. In healthy ReLU networks of 50 layers it comes to over half by "
-        "chance, as their signals grow alike.",
-    ),
-    "saturated": Threshold(
-        0.5, "Share of a layer's activations: most of them hardly pass a gradient."
-    ),
-    "mean": Threshold(
-        0.5,
-        "SELU's fixed point is at 0, the theorem's domain within 0.1 (Klambauer et al., 2017, "
-        "arXiv:1706.02515); trained networks come to 0.2.",
-    ),
-    "deviation": Threshold(
-        1.25,
-        "Factor from 1, SELU's fixed point, in the first layer: the theorem's domain ends at a "
-        "variance of 1.5. He's weights give 1.3, inputs that are not scaled far more.",
-    ),
-    "later deviation": Threshold(1.7, "Factor from 1 in later layers, in a network's first step."),
-    "trained mean": Threshold(
-        1.5, "After the first step: those of networks trained well, with dropout too, come to 0.9."
-    ),
-    "trained deviation": Threshold(
-        4.0, "The same, factor from 1: those of networks trained well come to 3.2."
-    ),
-    "update": Threshold(
-        0.5,
-        "Of a kernel's norm, in one step: it keeps little of what was learned. A thousandth is "
-        "usual, and networks trained well come to 0.05.",
-    ),
-}
 ADVICE = {
     "vanishing gradients": 'Build with activation="elu" and kernel_initializer=None, which takes the '
     'one that goes with it, or with normalization="batch".',
@@ -115,17 +58,22 @@ def find(
     Args:
         observed: The layers.
         statistics: Theirs, shape (layers, len(STATISTICS)).
-        trained: Whether the network has taken steps, which lead away from SELU's fixed point.
+        trained: Whether its weights are no longer as they were initialized, from where on SELU's
+            fixed point and the size of the activations are left.
     """
     rows = [
         (each, dict(zip(STATISTICS, map(float, row), strict=True)))
         for each, row in zip(observed, statistics, strict=True)
     ]
     # A layer that took no part in the step has nothing to say.
-    hidden = [(each, row) for each, row in rows if each.hidden and any(row.values())]
+    hidden = [
+        (each, {**row, "size": math.hypot(row["activation_mean"], row["activation_std"])})
+        for each, row in rows
+        if each.hidden and any(row.values())
+    ]
     found = [
-        *_not_finite(rows), *_flow(hidden), *_too_fast(hidden), *_dying(hidden), *_saturated(hidden),
-        *_selu(hidden, trained),
+        *_not_finite(rows), *_flow(hidden, trained), *_too_fast(hidden), *_dying(rows),
+        *_saturated(hidden), *_selu(hidden, trained),
     ] or list(_blocked(rows))  # fmt: skip
     return [
         Finding(name, layer.name, evidence, _advice(name, layer)) for name, layer, evidence in found
@@ -152,14 +100,14 @@ def _not_finite(rows: Rows) -> Found:
             return
 
 
-def _flow(hidden: Rows) -> Found:
+def _flow(hidden: Rows, trained: bool) -> Found:
     """How the gradient changes on its way back, and the signal on its way forward."""
     gradient = _Way(hidden[::-1], "signal_norm")
-    spread = _Way(hidden, "activation_std")
+    size = _Way(hidden, "size")
     for kind, way, pooled in (
         ("vanishing gradients", gradient, max(1.0, gradient.pooled)),
         ("exploding gradients", gradient, min(1.0, gradient.pooled)),
-        ("exploding gradients", spread, 1.0),
+        ("exploding gradients", size, 1.0),
     ):
         vanishes = kind == "vanishing gradients"
         word, sign = ("vanishing", "below") if vanishes else ("exploding", "above")
@@ -174,6 +122,23 @@ def _flow(hidden: Rows) -> Found:
                 f"{total:g}",
             )
             return
+    if not trained:
+        yield from _growth(hidden)
+
+
+def _growth(hidden: Rows) -> Found:
+    """The layer that multiplies the size of what it takes by most, where that is too much."""
+    sizes: dict[str | None, float] = {layer.name: row["size"] for layer, row in hidden}
+    # Below 1 it may be that of a bias, or the 0.5 of a sigmoid.
+    factors = [
+        (row["size"] / before, layer)
+        for layer, row in hidden
+        if layer.direct and 1 < row["size"] < np.inf and (before := sizes.get(layer.source))
+    ]
+    factor, layer = max(factors, key=lambda each: each[0], default=(0.0, None))
+    if layer and factor > _limit("growth"):
+        share = f"size of the activations times {factor:.3g} in one layer"
+        yield "exploding gradients", layer, f"{share}, above {_limit('growth'):g}"
 
 
 class _Way:
@@ -183,9 +148,7 @@ class _Way:
     """
 
     def __init__(self, rows: Rows, name: str) -> None:
-        self.title = {"signal_norm": "gradient", "activation_std": "spread of the activations"}[
-            name
-        ]
+        self.title = {"signal_norm": "gradient", "size": "size of the activations"}[name]
         rows = [(each, row) for each, row in rows if 0 < row[name] < np.inf]
         ratios = [
             after[name] / before[name]
@@ -209,10 +172,14 @@ def _too_fast(hidden: Rows) -> Found:
         yield "exploding gradients", layer, f"{share}, above {_limit('update'):g}"
 
 
-def _dying(hidden: Rows) -> Found:
+def _dying(rows: Rows) -> Found:
+    """The layers with dead units, but for those that take the same of every example from a dead one."""
     limit = _limit("dead")
-    for layer, row in hidden:
-        if row["dead"] > limit:
+    still: set[str | None] = set()  # layers that give the same for every example
+    for layer, row in rows:
+        if layer.source in still or row["dead"] == 1:
+            still.add(layer.name)
+        if layer.hidden and layer.source not in still and row["dead"] > limit:
             yield "dying ReLU", layer, f"{row['dead']:.0%} of its units dead, above {limit:.0%}"
 
 
@@ -247,8 +214,9 @@ def _blocked(rows: Rows) -> Found:
     """The last layer past which no gradient comes, such as an output; others explain it by more."""
     for layer, row in reversed(rows):
         if row["signal_norm"] > 0 and row["gradient_norm"] == 0:
-            name = "dying ReLU" if "relu" in layer.activation else "vanishing gradients"
-            name = "saturated" if layer.activation in SATURATING else name
+            dead = "relu" in layer.activation or row["dead"] > _limit("dead")
+            flat = layer.activation in SATURATING or row["saturated"] > _limit("saturated")
+            name = "saturated" if flat else "dying ReLU" if dead else "vanishing gradients"
             yield (
                 name,
                 layer,

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
+from keras_recipes.diagnostics.activations import KNOWN
 from keras_recipes.diagnostics.observed_layers import ObservedLayer
 from keras_recipes.diagnostics.statistics import layer_statistics
 
@@ -29,7 +30,7 @@ class Observation:
         self._activations: dict[tuple[Any, int], Any] = {}
         self._signals: dict[tuple[Any, int], Any] = {}  # gradients by the activations
         self._inputs: dict[tuple[Any, int], Any] = {}  # activation functions, and what they took
-        self._gradients: dict[Any, Any] = {}  # by the kernels
+        self._gradients: dict[int, Any] = {}  # by the weights
         self._scale: Any = 1.0  # of the loss, in mixed precision
 
     def step(
@@ -72,12 +73,11 @@ class Observation:
         """Updates the weights, and takes the statistics if it is time to."""
         import tensorflow as tf
 
-        def kernels() -> dict[Any, Any]:
-            return {each.layer: ops.copy(each.layer.kernel) for each in self._observed}
+        def kernels() -> dict[int, Any]:
+            return {id(each.kernel): ops.copy(each.kernel) for each in self._observed}
 
-        def look(before: dict[Any, Any]) -> Any:
-            updates = {layer: layer.kernel - kernel for layer, kernel in before.items()}
-            self._take(ops.stack([self._statistics(each, updates) for each in self._observed]))
+        def look(before: dict[int, Any]) -> Any:
+            self._take(ops.stack([self._statistics(each, before) for each in self._observed]))
             return tf.constant(0)
 
         def looking() -> Any:
@@ -98,17 +98,17 @@ class Observation:
         else:
             tf.cond(self._when, looking, updated)
 
-    def _statistics(self, each: ObservedLayer, updates: dict[Any, Any]) -> Any:
-        seen, kernel = (each.output, each.number), each.layer.kernel
-        signals, gradient = self._signals.get(seen), self._gradients.get(each.layer)
+    def _statistics(self, each: ObservedLayer, before: dict[int, Any]) -> Any:
+        seen, kernel = (each.output, each.number), id(each.kernel)
+        signals, gradient = self._signals.get(seen), self._gradients.get(kernel)
         return layer_statistics(
             each.activation,
             self._activations.get(seen),
             self._passed(each),
             None if signals is None else ops.cast(signals, "float32") / self._scale,
-            kernel,
+            each.kernel,
             None if gradient is None else gradient / self._scale,
-            updates[each.layer],
+            each.kernel - before[kernel],
         )
 
     def _passed(self, each: ObservedLayer) -> tuple[Any, Any] | None:
@@ -119,11 +119,18 @@ class Observation:
         if called is None:
             return None
         function, inputs = called
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(inputs)
             outputs = function(inputs)
         slopes = tape.gradient(outputs, inputs)  # of the sum: each unit has its own input
-        return None if slopes is None else (outputs, slopes)
+        if slopes is None or outputs.shape != inputs.shape:
+            return None
+        if each.activation not in KNOWN:  # unless it mixes units, where the signs do not come back
+            signs = tf.random.stateless_uniform(tf.shape(outputs), (0, 0), 0, 2, tf.int32)
+            signs = tf.cast(2 * signs - 1, outputs.dtype)
+            signed = tape.gradient(outputs, inputs, output_gradients=signs)
+            slopes = tf.where(signed == signs * slopes, slopes, tf.ones_like(slopes))
+        return outputs, slopes
 
     def _recording(self, operation: Any, call: Any, calls: int) -> Callable[..., Any]:
         """Calls an operation and keeps its first output and the gradient that comes back to it."""
@@ -195,9 +202,7 @@ class Observation:
             if not optimizer.built:  # outside of a condition
                 optimizer.build(trainable_variables)
             variables = trainable_variables or optimizer._trainable_variables
-            by_variable = {id(v): g for v, g in zip(variables, grads, strict=True)}
-            for each in self._observed:
-                self._gradients[each.layer] = by_variable.get(id(each.layer.kernel))
+            self._gradients = {id(v): g for v, g in zip(variables, grads, strict=True)}
             self._scale = ops.copy(getattr(optimizer, "dynamic_scale", 1.0))  # before it adapts
             self._updated = True
             return self._look(lambda: apply(grads, trainable_variables))

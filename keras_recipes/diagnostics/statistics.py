@@ -4,13 +4,13 @@ from typing import Any
 
 from keras import ops
 
-from keras_recipes.diagnostics.activations import SATURATING
+from keras_recipes.diagnostics.activations import KNOWN, SATURATING
 
 STATISTICS = (
     "activation_mean",
     "activation_std",
     "dead",  # share of the units that pass no gradient, or hardly one and give nothing, for every example
-    "saturated",  # share of the activations where the slope is below 1% of its maximum
+    "saturated",  # share of the activations where the slope is flat, below 1% of its maximum
     "signal_norm",  # gradient of the loss by the activations: see `signal_norm`
     "gradient_norm",  # of the loss by the kernel
     "update_ratio",  # norm of the step's change of the kernel, by that of the kernel; 0 if it was 0
@@ -47,16 +47,9 @@ def layer_statistics(
         mean = _mean(activations)
         deviation = _norm(activations - mean) / ops.sqrt(_size(activations))
     if passed is not None:
-        outputs, slopes = (ops.cast(each, "float32") for each in passed)
-        flat = ops.abs(slopes) < FLAT * SATURATING.get(activation, 1.0)
-        if activation in SATURATING:
-            saturated = _mean(flat)
-        else:
-            # What is not a number may have a slope of 0.
-            off = (slopes == 0) & ops.isfinite(outputs) | flat & (ops.abs(outputs) < OFF)
-            lively = ops.cast(~off, "float32")
-            lively = ops.reshape(lively, (-1, outputs.shape[-1]))
-            dead = _mean(ops.matmul(ops.ones_like(lively[None, :, 0]), lively) == 0)
+        dead, saturated = _dead_and_saturated(
+            activation, *(ops.cast(each, "float32") for each in passed)
+        )
     size = _norm(kernel)
     return ops.stack(
         [
@@ -69,6 +62,20 @@ def layer_statistics(
             ops.where(size == 0, 0.0, _norm(update) / size),
         ]
     )
+
+
+def _dead_and_saturated(activation: str, outputs: Any, slopes: Any) -> tuple[Any, Any]:
+    flat = ops.abs(slopes) < FLAT * SATURATING.get(activation, 1.0)
+    if activation in SATURATING:
+        return ops.zeros(()), _mean(flat)
+    off, saturated = flat & (ops.abs(outputs) < OFF), ops.zeros(())
+    finite = ops.isfinite(outputs)  # what is not a number may have a slope of 0
+    if activation in KNOWN:
+        off |= (slopes == 0) & finite  # at a ceiling too
+    else:  # of those that are not off, as it may be flat at 0 on one side
+        saturated = _mean(flat & finite & ~off) / ops.maximum(_mean(~off), 1e-7)
+    lively = ops.reshape(ops.cast(~off, "float32"), (-1, outputs.shape[-1]))
+    return _mean(ops.matmul(ops.ones_like(lively[None, :, 0]), lively) == 0), saturated
 
 
 def signal_norm(signals: Any) -> Any:

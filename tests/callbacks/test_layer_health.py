@@ -74,6 +74,17 @@ def test_a_look_at_its_end_is_a_diagnosis():
     assert health.diagnosis.statistics[1, COLUMN["dead"]] == 1
 
 
+@pytest.mark.parametrize("trained", [False, True])
+def test_its_first_look_tells_a_new_network_from_one_that_was_trained_before(trained):
+    model, health = build(kernel_initializer="he_normal"), LayerHealth()
+    hidden = model.get_layer("hidden_2")
+    hidden.kernel.assign(10 * hidden.kernel)
+    if trained:
+        hidden.bias.assign(np.linspace(-0.1, 0.1, 8))
+    model.fit(X, Y, batch_size=128, callbacks=[health], verbose=0)
+    assert [each.layer for each in health.diagnosis.findings] == ["hidden_2"] * (not trained)
+
+
 def scalars(directory):
     found = {}
     for path in sorted(directory.rglob("events*")):

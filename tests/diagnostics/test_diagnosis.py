@@ -6,6 +6,7 @@ import pytest
 from keras import initializers, layers
 
 import keras_recipes as kr
+from keras_recipes.diagnostics.diagnosis import is_trained
 from keras_recipes.diagnostics.findings import COLUMN
 from keras_recipes.diagnostics.observed_layers import observed_layers
 from tests.diagnostics.planted import network
@@ -33,6 +34,23 @@ def test_trained_networks_are_not_accused():
         kr.fit(model, data.x_train, data.y_train, epochs=10, max_learning_rate=0.03, verbose=0)
         diagnosis = kr.diagnose(model, data.x_train, data.y_train)
         assert diagnosis.findings == (), diagnosis
+
+
+def test_a_trained_network_that_is_compiled_anew_is_no_new_one():
+    data = kr.load_dataset("digits", seed=0)
+    model = kr.build_default_dnn(
+        data.input_shape, 10, "multiclass", hidden_units=(100, 100), activation="relu", seed=1,
+        optimizer="adam", learning_rate=5e-3,
+    )  # fmt: skip
+    assert not is_trained(model)
+    x = data.x_train / 16
+    model.fit(x, data.y_train, epochs=20, verbose=0)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    assert is_trained(model)
+    diagnosis = kr.diagnose(model, x, data.y_train)
+    first, second, _ = diagnosis.statistics[:, COLUMN["activation_std"]]
+    assert second > 2.5 * first
+    assert diagnosis.findings == ()
 
 
 def test_the_statistics_are_those_of_the_step():

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import initializers, layers
+from keras import initializers, layers, ops
 
 import keras_recipes as kr
 from keras_recipes.callbacks import LayerHealth
@@ -22,14 +22,24 @@ def normal(deviation):
     return initializers.RandomNormal(stddev=deviation)
 
 
+def my_tanh(x):
+    return ops.tanh(x)
+
+
 FAULTS = {
     "sigmoid, small": ("vanishing gradients", lambda: network(12, "sigmoid", normal(0.05)), X),
     "sigmoid, Glorot": ("vanishing gradients", lambda: network(12, "sigmoid", "glorot_uniform"), X),
     "linear, too large": ("exploding gradients", lambda: network(12, None, normal(0.3)), X),
+    "two layers, too large": ("exploding gradients", lambda: network(2, None, normal(0.3)), X),
+    "three layers, too large": ("exploding gradients", lambda: network(3, None, normal(0.3)), X),
+    "two of relu, too large": ("exploding gradients", lambda: network(2, "relu", normal(0.5)), X),
     "linear, too small": ("vanishing gradients", lambda: network(12, None, normal(0.03)), X),
     "relu, biases at -30": ("dying ReLU", lambda: network(5, "relu", "he_normal", bias=-30.0), X),
     "relu apart": ("dying ReLU", lambda: network(3, "relu", "he_normal", bias=-30.0, apart=True), X),
     "tanh, weights of 5": ("saturated", lambda: network(5, "tanh", normal(5.0)), X),
+    "tanh by another name": ("saturated", lambda: network(5, my_tanh, normal(5.0)), X),
+    "tanh in a lambda": ("saturated", lambda: network(5, lambda x: ops.tanh(x), normal(5.0)), X),
+    "sigmoid in a lambda": ("saturated", lambda: network(5, lambda x: ops.sigmoid(x), normal(5.0)), X),
     "softsign, weights of 5": ("saturated", lambda: network(5, "softsign", normal(5.0)), X),
     "hard sigmoid, weights of 5": ("saturated", lambda: network(5, "hard_sigmoid", normal(5.0)), X),
     "selu, He": ("not self-normalizing", lambda: network(5, "selu", "he_normal"), X),
@@ -38,6 +48,11 @@ FAULTS = {
     "convolutions, sigmoid": (
         "vanishing gradients",
         lambda: convolutional(activation="sigmoid", initializer="glorot_uniform", depth=10),
+        IMAGES,
+    ),
+    "two convolutions, too large": (
+        "exploding gradients",
+        lambda: convolutional(activation=None, initializer=normal(0.3), depth=2),
         IMAGES,
     ),
     "convolutions, too small": (
@@ -53,6 +68,8 @@ HEALTHY = {
     "SELU and LeCun": lambda depth: network(depth, "selu", "lecun_normal"),
     "batch-normalized ReLU": lambda depth: network(depth, "relu", "he_normal", norm=True),
     "batch-normalized tanh": lambda depth: network(depth, "tanh", "glorot_uniform", norm=True),
+    "ELU in a lambda": lambda depth: network(depth, lambda x: ops.elu(x), "he_normal"),
+    "ReLU in a lambda": lambda depth: network(depth, lambda x: ops.relu(x), "he_normal"),
 }
 HEALTHY_CONVOLUTIONS = {
     "global pooling": convolutional,
@@ -92,8 +109,9 @@ def test_healthy_convolutions_are_not_accused(name):
 
 def observed(number, **changes):
     given = {
-        "name": f"layer_{number}", "layer": None, "output": None, "number": 0, "calls": 1,
+        "name": f"layer_{number}", "layer": None, "kernel": None, "output": None, "number": 0, "calls": 1,
         "function": None, "activation": "relu", "hidden": True, "positions": 1,
+        "source": None, "direct": False,
     }  # fmt: skip
     return ObservedLayer(**{**given, **changes})
 
@@ -118,6 +136,65 @@ def test_a_dead_layer_explains_what_it_holds_back_and_no_more():
     assert found(rows) == [("dying ReLU", "layer_2")]
     rows[2]["dead"], rows[0]["dead"] = 0, 0.95
     assert found(rows) == [("vanishing gradients", "layer_0"), ("dying ReLU", "layer_0")]
+
+
+def test_a_layer_is_judged_by_what_it_multiplies_alone_until_it_has_learned():
+    statistics = np.zeros((3, len(STATISTICS)))
+    statistics[:, COLUMN["activation_std"]] = [1, 3, 3]
+    statistics[:, COLUMN["activation_mean"]] = [0, 0, 4]  # which counts to the size
+    first = observed(0)
+
+    def named(**changes):
+        later = [observed(number, source=f"layer_{number - 1}", **changes) for number in (1, 2)]
+        return [each.layer for each in find([first, *later], statistics, trained)]
+
+    trained = False
+    assert named(direct=True) == ["layer_1"]
+    assert named(direct=False) == []
+    statistics[0, COLUMN["activation_mean"]] = 2
+    assert named(direct=True) == []
+    statistics *= 0.1  # where it may be that of a bias
+    statistics[0] = 0.05
+    assert named(direct=True) == []
+    statistics[1:] *= 10
+    assert named(direct=True) == ["layer_1"]
+    trained = True
+    assert named(direct=True) == []
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softplus"])
+def test_small_inputs_are_no_explosion(activation):
+    """Of whose activations the mean, that of no input, is far above the deviation."""
+    model = network(3, activation, "glorot_uniform")
+    assert diagnose(model, 1e-3 * X, X[:, :1]).findings == ()
+
+
+def test_only_the_first_of_a_chain_of_dead_layers_is_accused():
+    chain = [observed(0), *(observed(number, source=f"layer_{number - 1}") for number in (1, 2, 3))]
+    statistics = np.ones((4, len(STATISTICS)))
+    statistics[:, [COLUMN[each] for each in ("saturated", "update_ratio")]] = 0
+    for dead, accused in (
+        ([1, 1, 1, 1], ["layer_0"]),
+        ([0, 1, 0, 1], ["layer_1"]),  # past one that is linear
+        ([0.9, 1, 1, 0], ["layer_0", "layer_1"]),  # for what the first gives varies
+    ):
+        statistics[:, COLUMN["dead"]] = dead
+        assert [each.layer for each in find(chain, statistics)] == accused
+    statistics[:, COLUMN["dead"]] = 1
+    apart = [chain[0], *(observed(number) for number in (1, 2, 3))]  # branches, for example
+    assert len(find(apart, statistics)) == 4
+
+
+def test_a_reader_is_led_to_the_layer_that_died():
+    x = keras.Input((20,))
+    first = layers.Dense(8, "relu", name="first", bias_initializer=initializers.Constant(-30.0))(x)
+    hidden = layers.Dropout(0.2)(layers.Dense(8)(layers.BatchNormalization()(first)))
+    hidden = layers.Dense(8, "relu", bias_initializer=initializers.Constant(-1.0))(hidden)
+    model = keras.Model(x, layers.Dense(1)(hidden))
+    model.compile("sgd", "mse")
+    diagnosis = diagnose(model, X, X[:, :1])
+    assert list(diagnosis.statistics[:, COLUMN["dead"]]) == [1, 0, 1, 0]
+    assert [(each.name, each.layer) for each in diagnosis.findings] == [("dying ReLU", "first")]
 
 
 def test_layers_that_no_gradient_comes_to_are_no_fault():
@@ -169,6 +246,8 @@ def end(units=1, activation=None, **initializers_):
         ("relu", -100.0, "dying ReLU"),
         ("sigmoid", 120.0, "saturated"),
         ("relu6", 50.0, "dying ReLU"),
+        (my_tanh, 120.0, "saturated"),
+        (lambda x: ops.relu(x), -100.0, "dying ReLU"),
     ],
 )
 def test_an_output_without_a_gradient_is_found(activation, bias, name):

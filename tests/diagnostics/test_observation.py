@@ -144,6 +144,24 @@ def test_the_signal_of_convolutions_is_a_norm_over_their_positions():
     assert found == pytest.approx(np.sqrt((by_pooled**2).mean()) / 6, rel=1e-3)  # root of 36
 
 
+def test_of_a_separable_convolution_the_pointwise_kernel_is_measured():
+    x = keras.Input((5, 4))
+    hidden = layers.SeparableConv1D(3, 2, activation="relu", bias_initializer="ones")
+    model = compiled(keras.Model(x, layers.Dense(1)(layers.Flatten()(hidden(x)))))
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((model(SERIES) - Y) ** 2)
+    gradient = tape.gradient(loss, hidden.pointwise_kernel)
+    updated = hidden.pointwise_kernel - 0.1 * gradient
+    found = kr.diagnose(model, SERIES, Y).statistics[0]
+    norm = np.linalg.norm(gradient)
+    assert found[COLUMN["gradient_norm"]] == pytest.approx(norm, rel=1e-3)
+    ratio = 0.1 * norm / np.linalg.norm(updated)
+    assert found[COLUMN["update_ratio"]] == pytest.approx(ratio, rel=1e-3)
+    hidden.bias.assign([-30.0] * 3)
+    [finding] = kr.diagnose(model, SERIES, Y).findings
+    assert (finding.name, finding.layer) == ("dying ReLU", hidden.name)
+
+
 @pytest.mark.parametrize(
     ("activation", "dead"),
     [
@@ -188,6 +206,43 @@ def test_a_sigmoid_is_flat_against_its_own_steepest_slope():
     y = 1 / (1 + np.exp(-inputs))
     flat = (y * (1 - y) < 0.01 / 4).mean()
     assert kr.diagnose(model, inputs, Y).statistics[0, COLUMN["saturated"]] == flat
+
+
+def softmax(x):
+    return ops.exp(x) / ops.sum(ops.exp(x), axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "saturated"),
+    [
+        (lambda x: ops.tanh(x), 1),
+        (lambda x: ops.sigmoid(x), 1),  # of those that are not off
+        (lambda x: 2 - ops.relu6(x), 1),
+        (lambda x: ops.relu(x), 0),
+        (lambda x: ops.leaky_relu(x), 0),
+        (lambda x: softmax(x / 1000), 0),  # whose slopes a unit has not for itself
+    ],
+)
+def test_saturated_is_what_is_flat_away_from_0_where_the_name_does_not_tell(function, saturated):
+    x = keras.Input((20,))
+    hidden = layers.Dense(8, function, bias_initializer="ones")
+    model = compiled(keras.Model(x, layers.Dense(1)(hidden(x))))
+    hidden.bias.assign([40.0, -40.0] * 4)
+    found = kr.diagnose(model, X, Y).statistics[0, COLUMN["saturated"]]
+    assert found == pytest.approx(saturated, abs=1e-3)
+
+
+def test_an_activation_that_changes_the_shape_has_no_slopes():
+    class Maxout(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.hidden = layers.Dense(8, lambda x: ops.max(ops.reshape(x, (-1, 4, 2)), axis=-1))
+            self.out = layers.Dense(1)
+
+        def call(self, x):
+            return self.out(self.hidden(x))
+
+    assert kr.diagnose(compiled(Maxout()), X, Y).findings == ()
 
 
 def test_a_look_keeps_the_loss_that_is_computed_from_logits():

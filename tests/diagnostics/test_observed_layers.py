@@ -17,6 +17,28 @@ def with_activation(after):
     return keras.Model(x, layers.Dense(1)(after(dense()(x))))
 
 
+class Tanh2(layers.Layer):
+    def call(self, x):
+        return ops.tanh(2 * x)
+
+
+class Scale(layers.Layer):
+    def build(self, input_shape):
+        self.scale = self.add_weight(shape=input_shape[-1:], initializer="ones")
+
+    def call(self, x):
+        return self.scale * x
+
+
+class DropPath(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.seed = keras.random.SeedGenerator(1)
+
+    def call(self, x):
+        return x * keras.random.binomial(ops.shape(x)[:1], 1, 0.9, seed=self.seed)[:, None]
+
+
 APART = {
     "operation": ("relu", ops.relu),
     "function": ("tanh", activations.tanh),
@@ -26,6 +48,11 @@ APART = {
     "normalization between": ("tanh", lambda x: ops.tanh(layers.BatchNormalization()(x))),
     "linear between": ("relu", lambda x: layers.ReLU()(layers.Activation("linear")(x))),
     "in a model": ("relu", lambda x: keras.Sequential([keras.Input((6,)), layers.ReLU()])(x)),
+    "of one's own": ("custom", lambda x: layers.Dropout(0.2)(Tanh2()(x))),
+    "of one's own in a Lambda": ("custom", lambda x: layers.Lambda(ops.tanh)(x)),
+    "a layer of one's own between": ("relu", lambda x: ops.relu(Tanh2()(x))),
+    "with weights, which scales": ("linear", lambda x: Scale()(x)),
+    "with a seed, which drops": ("linear", lambda x: DropPath()(x)),
     "none": ("linear", lambda x: layers.Reshape((3, 2))(x)),
     "of more than the layer": ("linear", lambda x: ops.relu(x + x)),
     "used without, too": ("linear", lambda x: layers.Concatenate()([ops.relu(x), x])),
@@ -83,6 +110,59 @@ def test_names_are_their_own():
         "nested/right/dense",
         "out",
     ]
+
+
+def test_separable_convolutions_are_looked_at_by_the_kernel_that_mixes():
+    x = keras.Input((8, 8, 3))
+    separable = layers.SeparableConv2D(4, 3, name="separable", activation="relu")
+    depthwise = layers.DepthwiseConv2D(3, name="depthwise")
+    hidden = layers.Flatten()(ops.relu(depthwise(separable(x))))
+    found = observed_layers(keras.Model(x, layers.Dense(1, name="out")(hidden)))
+    assert [each.name for each in found] == ["separable", "depthwise", "out"]
+    assert [each.activation for each in found] == ["relu", "relu", "linear"]
+    assert found[0].kernel is separable.pointwise_kernel
+    assert found[1].kernel is depthwise.kernel
+
+
+def test_a_kernel_that_a_wrapper_shows_is_looked_at_once():
+    x = keras.Input((20,))
+    hidden = layers.SpectralNormalization(dense("bounded", "relu"))(x)
+    model = keras.Model(x, layers.Dense(1, name="out")(hidden))
+    found = [(each.name, each.activation) for each in observed_layers(model)]
+    assert found == [("bounded", "relu"), ("out", "linear")]
+
+
+def sources(model):
+    return {each.name: (each.source, each.direct) for each in observed_layers(model)}
+
+
+def test_the_source_of_a_layer_gives_all_that_it_takes():
+    x = keras.Input((6,))
+    first = ops.relu(dense("first")(x))
+    nested = keras.Sequential([keras.Input((6,)), layers.Reshape((3, 2)), layers.Flatten()])
+    second = ops.tanh(layers.BatchNormalization()(dense("second")(nested(first))))
+    third = dense("third", "relu")(layers.Dropout(0.2)(second))
+    fourth = dense("fourth", "relu")(third)
+    wrapped = kr.layers.MaxNorm(dense("wrapped"))(fourth)
+    out = layers.Dense(1, name="out")(wrapped + third)
+    assert sources(keras.Model(x, out)) == {
+        "first": (None, False),
+        "second": ("first", False),  # for the normalization
+        "third": ("second", False),  # for the dropout
+        "fourth": ("third", True),
+        "wrapped": ("fourth", False),  # for the wrapper
+        "out": (None, False),  # for it takes from two
+    }
+
+
+def test_layers_that_are_not_looked_at_are_no_source():
+    x = keras.Input((6,))
+    block = layers.MultiHeadAttention(1, 4)
+    hidden = layers.Reshape((3, 2))(dense("before")(x))
+    hidden = layers.Flatten()(block(hidden, hidden))
+    frozen = layers.Dense(6, trainable=False)(dense("between")(hidden))
+    found = sources(keras.Model(x, layers.Dense(1, name="out")(frozen)))
+    assert found["between"] == found["out"] == (None, False)
 
 
 def test_a_layer_called_twice_is_looked_at_twice():
