@@ -13,7 +13,9 @@ from keras import ops, tree
 
 from keras_recipes.arrays import Examples
 from keras_recipes.graph_passes import without_kept_gradients, without_passes
+from keras_recipes.in_step import looks, traced
 from keras_recipes.model_state import build_from
+from keras_recipes.optimizers.following import innermost
 
 LARGEST = 8 * 2**30  # bytes of arrays that are copied into tensors; more goes through an iterator
 LONG = 3000  # steps: XLA saves half a millisecond a small step, to trace or compile takes a second
@@ -169,22 +171,40 @@ def _train(
     import tensorflow as tf
 
     first, last = tf.unstack(bounds)
+    intervals = looks(model)
 
-    def step(index: Any, finite: Any) -> Any:
+    def step(looked_into: bool, index: Any, finite: Any) -> Any:
         begin = index * batch_size
         if size is None:  # not known before it runs
             rows = order[begin : begin + batch_size]
         else:
             rows = tf.ensure_shape(tf.slice(order, [begin], [size]), [size])
-        logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
+        with traced(model, looked_into):
+            logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
         return index + 1, tf.math.is_finite(logs["loss"])
 
-    reached, finite = tf.while_loop(
-        lambda index, finite: (index < last) & finite,
-        step,
-        (first, tf.constant(True)),
-        parallel_iterations=1,
-    )
+    def steps(body: Callable[..., Any], end: Any, index: Any, finite: Any) -> Any:
+        return tf.while_loop(
+            lambda index, finite: (index < end) & finite,
+            body,
+            (index, finite),
+            parallel_iterations=1,
+        )
+
+    def to_next_look(index: Any, finite: Any) -> Any:
+        """A step that is looked into, if it is time to, and those up to the next, which are not."""
+        taken = tf.cast(tf.convert_to_tensor(innermost(model.optimizer)._iterations), "int32")
+        since = [taken % every for every in intervals]
+        is_time = tf.reduce_any([each == 0 for each in since])
+        wait = tf.reduce_min([every - each for every, each in zip(intervals, since, strict=True)])
+        look = steps(
+            functools.partial(step, True), index + tf.cast(is_time, "int32"), index, finite
+        )
+        return steps(plain, tf.minimum(index + wait, last), *look)
+
+    plain = functools.partial(step, False)
+    body = to_next_look if intervals else plain
+    reached, finite = steps(body, last, first, tf.constant(True))
     return reached, finite, model.get_metrics_result()
 
 

@@ -11,7 +11,7 @@ PACKAGE = "keras_recipes"  # as a name in the tables below: its `__init__`
 
 # Names on one line know nothing of each other. A subpackage is one name: inside it imports are free.
 ORDER = (
-    ("checks", "extras", "version", "array_checks", "kernels", "graph_passes"),
+    ("checks", "extras", "version", "array_checks", "kernels", "graph_passes", "in_step"),
     ("datasets",),  # for who has a path in hand: the rest of the library takes arrays
     ("guide", "arrays", "checkpoints"),
     ("run_directory", "board"),

@@ -12,6 +12,7 @@ from keras_recipes.diagnostics.findings import find
 from keras_recipes.diagnostics.observation import Observation
 from keras_recipes.diagnostics.observed_layers import observed_layers
 from keras_recipes.diagnostics.statistics import STATISTICS
+from keras_recipes.in_step import is_looked_into
 from keras_recipes.optimizers.following import innermost
 
 PREFIX = "health/"  # of its tags; their axis counts steps
@@ -101,12 +102,15 @@ class LayerHealth(StepRecords):
     def _step(self, train_step: Any, data: Any) -> Any:
         import tensorflow as tf
 
+        if (looked_into := is_looked_into(self.model)) is False:
+            return train_step(data)
         step = tf.convert_to_tensor(innermost(self.model.optimizer)._iterations)
         return Observation(self.model, self._layers).step(
             train_step,
             data,
             take=lambda statistics: self._record(step, statistics),
             when=step % self.every == 0,
+            mostly=looked_into is True,
         )
 
     def _taken(self, record: np.ndarray) -> None:

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_recipes.callbacks.in_step import enter, leave
 from keras_recipes.checks import (
     check_choice,
     check_integer,
@@ -16,6 +15,7 @@ from keras_recipes.checks import (
     check_sequence,
     check_tensorflow,
 )
+from keras_recipes.in_step import enter, leave
 from keras_recipes.kernels import kernels_of, layers_with_kernels
 from keras_recipes.optimizers.following import innermost, steps_taken
 from keras_recipes.pruning import cubic_sparsity, prune

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_recipes.callbacks.step_records import StepRecords
 from keras_recipes.checks import check_tensorflow
+from keras_recipes.in_step import is_looked_into
 from keras_recipes.optimizers.following import innermost, learning_rate_at, momentum_at
 
 PREFIX = "step/"  # of its tags; their axis counts steps
@@ -125,7 +126,10 @@ class StepLog(StepRecords):
             apply(grads, trainable_variables)
             return step
 
-        if tf.distribute.has_strategy():  # which does not update inside of a condition
+        looked_into = is_looked_into(self.model)
+        if looked_into is False:
+            update()
+        elif looked_into or tf.distribute.has_strategy():  # which does not update in a condition
             update()
             tf.cond(due, record, lambda: step)
         else:

@@ -9,8 +9,8 @@ import numpy as np
 from keras import ops
 
 from keras_recipes.board import EventFile, scalar_value
-from keras_recipes.callbacks.in_step import enter, leave
 from keras_recipes.checks import check_instance, check_integer
+from keras_recipes.in_step import enter, leave
 from keras_recipes.optimizers.following import steps_taken
 
 KEPT = 256  # slots at least, for records that wait in the graph until Python takes them
@@ -107,7 +107,7 @@ class StepRecords(keras.callbacks.Callback):
     def _open(self) -> None:
         """Raises ValueError where the training has another of the kind."""
         kind = type(self).__name__
-        if any(type(each) is type(self) for each in enter(self)):
+        if any(type(each) is type(self) for each in enter(self, self.every)):
             leave(self)
             raise ValueError(
                 f"`callbacks` must have one {kind} at most. Received: two. Leave one of them out."

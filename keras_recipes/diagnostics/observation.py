@@ -39,6 +39,7 @@ class Observation:
         data: Any,
         take: Callable[[Any], None],
         when: Any = True,
+        mostly: bool = False,
     ) -> Any:
         """Takes a training step.
 
@@ -47,11 +48,12 @@ class Observation:
             data: The batch.
             take: Called with the statistics, of shape (layers, len(STATISTICS)), as part of the step.
             when: Whether to look at this step, True or a tensor: another one costs next to nothing.
+            mostly: Whether it is mostly so, and need not cost nothing else.
 
         Returns:
             The logs of the step.
         """
-        self._graph, self._take, self._when = _current_graph(), take, when
+        self._graph, self._take, self._when, self._mostly = _current_graph(), take, when, mostly
         self._updated = False
         functions = {each.function: each.calls for each in self._observed if each.function}
         outputs = {each.output: each.calls for each in self._observed}
@@ -91,7 +93,7 @@ class Observation:
 
         if self._when is True:
             looking()
-        elif tf.distribute.has_strategy():  # which does not update inside of a condition
+        elif self._mostly or tf.distribute.has_strategy():  # which does not update in a condition
             before = kernels()
             update()
             tf.cond(self._when, lambda: look(before), lambda: tf.constant(0))

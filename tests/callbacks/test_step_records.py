@@ -6,7 +6,8 @@ import pytest
 
 import keras_recipes as kr
 from keras_recipes.callbacks import LayerHealth, MagnitudePruning, StepLog
-from keras_recipes.callbacks.in_step import KEY
+from keras_recipes.diagnostics.statistics import STATISTICS
+from keras_recipes.in_step import KEY
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 Y = X[:, :1]
@@ -122,3 +123,18 @@ def test_the_step_of_an_error_is_logged(model, tmp_path):
             run_dir=tmp_path, callbacks=[log, Fail()], verbose=0,
         )  # fmt: skip
     assert log.steps == list(range(6))
+
+
+@pytest.mark.parametrize("train", [kr.fit, keras.Model.fit], ids=["ours", "keras"])
+def test_each_looks_into_its_own_steps(model, train):
+    log, health = StepLog(every=3), LayerHealth(every=5)
+    train(model, X, Y, batch_size=4, epochs=2, callbacks=[log, health], verbose=0)
+    assert log.steps == list(range(0, 32, 3))
+    assert health.steps == list(range(0, 32, 5))
+    same = [log.values["gradient_norm"][log.steps.index(step)] for step in (0, 15, 30)]
+    column = STATISTICS.index("gradient_norm")
+    of_kernels = [health.statistics[health.steps.index(step)][:, column] for step in (0, 15, 30)]
+    assert all(np.linalg.norm(each) < whole for each, whole in zip(of_kernels, same, strict=True))
+    assert all(
+        np.linalg.norm(each) > whole / 2 for each, whole in zip(of_kernels, same, strict=True)
+    )
