@@ -166,7 +166,8 @@ class _Way:
 
 
 def _too_fast(hidden: Rows) -> Found:
-    layer, row = max(hidden, key=lambda each: each[1]["update_ratio"], default=(None, {}))
+    scaled = [each for each in hidden if not each[0].normalized]
+    layer, row = max(scaled, key=lambda each: each[1]["update_ratio"], default=(None, {}))
     if layer and _limit("update") < row["update_ratio"] < np.inf:
         share = f"a step that changes its kernel by {row['update_ratio']:.2g} of its norm"
         yield "exploding gradients", layer, f"{share}, above {_limit('update'):g}"

@@ -21,11 +21,11 @@ from keras_recipes.kernels import kernel_of
 from keras_recipes.layer_calls import LayerCall, LayerCalls
 from keras_recipes.layers import MCAlphaDropout, MCDropout
 
+NORMALIZING = (layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization)
+
 # Between a kernel and its activation these may stand.
 PASSED = (
-    layers.BatchNormalization,
-    layers.LayerNormalization,
-    layers.GroupNormalization,
+    *NORMALIZING,
     layers.Dropout,
     layers.AlphaDropout,
     layers.GaussianDropout,
@@ -62,6 +62,7 @@ class ObservedLayer:
         positions: Number of positions at which it has activations, in an image or a series; else 1.
         source: Name of the one that gives all that it takes; None where there is none, or several.
         direct: Whether it takes them as they are, and gives them by kernel and activation alone.
+        normalized: Whether its outputs are normalized, for which the scale of its kernel is all one.
     """
 
     name: str
@@ -76,6 +77,7 @@ class ObservedLayer:
     positions: int
     source: str | None
     direct: bool
+    normalized: bool
 
 
 def observed_layers(model: keras.Model) -> list[ObservedLayer]:
@@ -146,6 +148,7 @@ class _Graph:
         activation = activation_name(getattr(kernel.layer, "activation", None))
         function: tuple[Any, str] = (kernel.layer, "activation")
         output, shape, source, direct = kernel.seen, None, None, False
+        normalized = self._is_normalized(call)
         if len(kernels) == 1:
             source, direct = self._source(call)
             direct = direct and call.operation is kernel.layer
@@ -170,7 +173,17 @@ class _Graph:
             positions=_positions(shape or _built_shape(kernel.layer)),
             source=source,
             direct=direct,
+            normalized=normalized,
         )
+
+    def _is_normalized(self, call: LayerCall) -> bool:
+        while len(next_calls := self._takers.get(call.outputs[0], [])) == 1:
+            [call] = next_calls
+            if isinstance(call.operation, NORMALIZING):
+                return True
+            if self.kernels_of(call):
+                break
+        return False
 
     def _comes_to_kernel(self, call: LayerCall) -> bool:
         return not self._before_kernels.isdisjoint(call.outputs)

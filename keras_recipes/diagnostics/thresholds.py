@@ -62,6 +62,7 @@ THRESHOLDS = {
     "update": Threshold(
         0.5,
         "Of a kernel's norm, in one step: it keeps little of what was learned. A thousandth is "
-        "usual, and networks trained well come to 0.05.",
+        "usual, and networks trained well come to 0.05. Not where the outputs are normalized: the scale "
+        "of the kernel does not count, and ReLU of 50 layers begins with 1.",
     ),
 }

@@ -27,6 +27,12 @@ def test_a_fault_is_found_and_a_healthy_network_is_not_accused():
     assert kr.diagnose(network(3, "elu", "he_normal"), X, Y).findings == ()
 
 
+def test_the_first_step_of_a_deep_batch_normalized_network_is_no_explosion():
+    model = network(50, "relu", "he_normal", norm=True)
+    model.compile("sgd", "mse")
+    assert kr.diagnose(model, X, Y).findings == ()
+
+
 def test_trained_networks_are_not_accused():
     data = kr.load_dataset("digits", seed=0)
     for build in (kr.build_default_dnn, kr.build_self_normalizing_dnn):

@@ -111,7 +111,7 @@ def observed(number, **changes):
     given = {
         "name": f"layer_{number}", "layer": None, "kernel": None, "output": None, "number": 0, "calls": 1,
         "function": None, "activation": "relu", "hidden": True, "positions": 1,
-        "source": None, "direct": False,
+        "source": None, "direct": False, "normalized": False,
     }  # fmt: skip
     return ObservedLayer(**{**given, **changes})
 
