@@ -19,6 +19,9 @@ from keras_recipes.optimizers.following import innermost
 
 LARGEST = 8 * 2**30  # bytes of arrays that are copied into tensors; more goes through an iterator
 LONG = 3000  # steps: XLA saves half a millisecond a small step, to trace or compile takes a second
+# Steps: XLA copies the weights into a condition, which takes some 10 microseconds of each step; to
+# compile those that are looked into apart from the others takes some tenths of a second.
+LONG_WITH_LOOKS = 30_000
 
 
 def steps_in_one_graph(model: keras.Model) -> bool:
@@ -54,7 +57,8 @@ class TrainingLoop:
         model: A compiled model that `can_loop`.
         examples: Arrays to train on.
         total_steps: Length of the training, which says whether it pays to trace the last, smaller
-            batch of an epoch apart, and to compile the others by XLA.
+            batch of an epoch apart, to compile the others by XLA, and those that callbacks look into
+            apart.
     """
 
     def __init__(self, model: keras.Model, examples: Examples, total_steps: int) -> None:
@@ -65,9 +69,10 @@ class TrainingLoop:
         self._long = total_steps >= LONG
         self._compiles = self._long and _xla_pays(model)
         steps = (_train, model, examples.batch_size)
-        self._whole_batches = _function(*steps, compiled=self._compiles)
+        apart = self._compiles and total_steps >= LONG_WITH_LOOKS
+        self._whole_batches = _function(*steps, apart, compiled=self._compiles)
         # The smaller batch runs once an epoch: not worth another compilation.
-        self._last_batch = _function(*steps)
+        self._last_batch = _function(*steps, False)
 
     def run(self, order: Any, first: int, last: int) -> tuple[int, dict[str, Any]]:
         """Takes the steps of an epoch from `first` up to `last`.
@@ -166,14 +171,20 @@ def _function(steps: Callable[..., Any], *arguments: Any, compiled: bool = False
 
 
 def _train(
-    model: keras.Model, batch_size: int, data: Any, order: Any, bounds: Any, size: int | None
+    model: keras.Model,
+    batch_size: int,
+    apart: bool,
+    data: Any,
+    order: Any,
+    bounds: Any,
+    size: int | None,
 ) -> tuple[Any, Any, dict[str, Any]]:
     import tensorflow as tf
 
     first, last = tf.unstack(bounds)
-    intervals = looks(model)
+    intervals = looks(model) if apart else []
 
-    def step(looked_into: bool, index: Any, finite: Any) -> Any:
+    def step(looked_into: bool | None, index: Any, finite: Any) -> Any:
         begin = index * batch_size
         if size is None:  # not known before it runs
             rows = order[begin : begin + batch_size]
@@ -203,7 +214,7 @@ def _train(
         return steps(plain, tf.minimum(index + wait, last), *look)
 
     plain = functools.partial(step, False)
-    body = to_next_look if intervals else plain
+    body = to_next_look if intervals else functools.partial(step, None)
     reached, finite = steps(body, last, first, tf.constant(True))
     return reached, finite, model.get_metrics_result()
 

@@ -50,8 +50,8 @@ def looks(model: keras.Model) -> list[int]:
 
 
 @contextlib.contextmanager
-def traced(model: keras.Model, looked_into: bool) -> Iterator[None]:
-    """Says of a step that is traced within whether anyone looks into it."""
+def traced(model: keras.Model, looked_into: bool | None) -> Iterator[None]:
+    """Says of a step that is traced within what `is_looked_into` is to return."""
     vars(model)[TRACED] = looked_into
     try:
         yield

@@ -7,7 +7,7 @@ import pytest
 import keras_recipes as kr
 from keras_recipes.callbacks import LayerHealth, MagnitudePruning, StepLog
 from keras_recipes.diagnostics.statistics import STATISTICS
-from keras_recipes.in_step import KEY
+from keras_recipes.in_step import KEY, is_looked_into
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 Y = X[:, :1]
@@ -125,16 +125,41 @@ def test_the_step_of_an_error_is_logged(model, tmp_path):
     assert log.steps == list(range(6))
 
 
-@pytest.mark.parametrize("train", [kr.fit, keras.Model.fit], ids=["ours", "keras"])
-def test_each_looks_into_its_own_steps(model, train):
+@pytest.fixture(params=["in each step", "apart"])
+def looks(request, monkeypatch):
+    """How `fit` looks into steps: by a condition in each, or in a loop apart from the others."""
+    if request.param == "apart":
+        for name in ("LONG", "LONG_WITH_LOOKS"):
+            monkeypatch.setattr(f"keras_recipes.graph_loops.{name}", 1)
+    traced = []
+    monkeypatch.setattr(
+        "keras_recipes.callbacks.step_log.is_looked_into",
+        lambda model: traced.append(is_looked_into(model)) or traced[-1],
+    )
+    yield
+    assert set(traced) == ({True, False} if request.param == "apart" else {None})
+
+
+def test_each_looks_into_its_own_steps(model, looks):
     log, health = StepLog(every=3), LayerHealth(every=5)
-    train(model, X, Y, batch_size=4, epochs=2, callbacks=[log, health], verbose=0)
+    kr.fit(model, X, Y, batch_size=4, epochs=2, callbacks=[log, health], verbose=0)
     assert log.steps == list(range(0, 32, 3))
     assert health.steps == list(range(0, 32, 5))
-    same = [log.values["gradient_norm"][log.steps.index(step)] for step in (0, 15, 30)]
-    column = STATISTICS.index("gradient_norm")
-    of_kernels = [health.statistics[health.steps.index(step)][:, column] for step in (0, 15, 30)]
-    assert all(np.linalg.norm(each) < whole for each, whole in zip(of_kernels, same, strict=True))
-    assert all(
-        np.linalg.norm(each) > whole / 2 for each, whole in zip(of_kernels, same, strict=True)
-    )
+    kernels = STATISTICS.index("gradient_norm")
+    for step in (0, 15, 30):
+        whole = log.values["gradient_norm"][log.steps.index(step)]
+        look = health.statistics[health.steps.index(step)]
+        assert whole / 2 < np.linalg.norm(look[:, kernels]) < whole
+
+
+def test_looks_leave_the_training_as_it_is(looks):
+    weights = []
+    for callbacks in ([], [StepLog(every=3), LayerHealth(every=5)]):
+        model = kr.build_default_dnn(4, hidden_units=(5,), seed=1)
+        kr.fit(
+            model, X, Y, batch_size=4, epochs=2, callbacks=callbacks, seed=1, verbose=0,
+            max_learning_rate=0.1,
+        )  # fmt: skip
+        weights.append(model.get_weights())
+    for plain, looked_into in zip(*weights, strict=True):
+        np.testing.assert_array_equal(plain, looked_into)
