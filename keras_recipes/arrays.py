@@ -63,8 +63,8 @@ class Examples:
         return f"{self.count} examples, {checksum:08x}"
 
     @property
-    def as_validation_data(self) -> Any:
-        """As `keras.Model.fit` takes it."""
+    def data(self) -> Any:
+        """The dataset, or (x, y) or (x, y, sample_weight)."""
         parts = (self.x, self.y, self.sample_weight)
         return self.x if self.y is None else tuple(part for part in parts if part is not None)
 

@@ -133,7 +133,7 @@ def train_from_iterator(training: Training) -> None:
             sample_weight=examples.sample_weight,
             batch_size=examples.batch_size or None,
             shuffle=examples.batch_size > 0,  # a dataset shuffles itself
-            validation_data=validation and validation.as_validation_data,
+            validation_data=validation and validation.data,
             validation_batch_size=(validation and validation.batch_size) or None,
             epochs=training.epochs,
             initial_epoch=training.first_epoch,

@@ -253,10 +253,7 @@ def _evaluate(model: keras.Model, batch_size: int, steps: int, data: Any) -> dic
 
 def _prepare(model: keras.Model, examples: Examples) -> Any:
     """Builds a model, and returns the data as tensors."""
-    parts = (examples.x, examples.y, examples.sample_weight)
-    data = tree.map_structure(
-        ops.convert_to_tensor, tuple(part for part in parts if part is not None)
-    )
+    data = tree.map_structure(ops.convert_to_tensor, examples.data)
     build_from(model, tree.map_structure(lambda each: each[:1], data))
     return data
 

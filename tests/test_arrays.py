@@ -29,7 +29,7 @@ def test_arrays_are_made_ready():
     assert examples.x.dtype == examples.y.dtype == "float32"
     assert (examples.steps, examples.batch_size) == (7, 8)
     assert validation.steps == 1
-    assert len(validation.as_validation_data) == 2
+    assert len(validation.data) == 2
     assert ready(pd.DataFrame(X))[0].x.shape == (50, 3)
     assert ready(validation_data=(X, Y, np.ones(50)))[1].sample_weight is not None
 
@@ -55,7 +55,7 @@ def test_datasets_pass_as_they_are():
     assert ready(data, None)[0].x is data
     assert ready(data, None)[0].steps == 7
     assert ready(Batches(), None, validation_data=data)[0].steps == 3
-    assert ready(data, None, validation_data=data)[1].as_validation_data is data
+    assert ready(data, None, validation_data=data)[1].data is data
 
 
 def test_several_inputs_go_by_their_names():

@@ -127,10 +127,7 @@ def a_batch(examples: Examples) -> Any:
     if examples.first_batch is not None:
         return examples.first_batch
     rows = np.random.default_rng(0).permutation(examples.count)[:EXAMPLES]
-    parts = (examples.x, examples.y, examples.sample_weight)
-    return tree.map_structure(
-        lambda each: each[rows], tuple(part for part in parts if part is not None)
-    )
+    return tree.map_structure(lambda each: each[rows], examples.data)
 
 
 def diagnose_batch(model: keras.Model, batch: Any) -> Diagnosis:

@@ -48,7 +48,7 @@ class Observation:
             data: The batch.
             take: Called with the statistics, of shape (layers, len(STATISTICS)), as part of the step.
             when: Whether to look at this step, True or a tensor: another one costs next to nothing.
-            mostly: Whether it is mostly so, and need not cost nothing else.
+            mostly: Whether this step is mostly looked at, so that one that is not may cost as much.
 
         Returns:
             The logs of the step.

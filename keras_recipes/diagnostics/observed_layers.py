@@ -177,11 +177,10 @@ class _Graph:
         )
 
     def _is_normalized(self, call: LayerCall) -> bool:
-        while len(next_calls := self._takers.get(call.outputs[0], [])) == 1:
-            [call] = next_calls
-            if isinstance(call.operation, NORMALIZING):
+        for after in self._way_on(call):
+            if isinstance(after.operation, NORMALIZING):
                 return True
-            if self.kernels_of(call):
+            if self.kernels_of(after):
                 break
         return False
 
@@ -204,19 +203,24 @@ class _Graph:
         while len(call.inputs) == 1 and (before := self._givers.get(call.inputs[0])):
             yield (call := before)
 
+    def _way_on(self, call: LayerCall) -> Iterator[LayerCall]:
+        """The calls after a call, up to one whose output several take, or none."""
+        while len(next_calls := self._takers.get(call.outputs[0], [])) == 1:
+            [call] = next_calls
+            yield call
+
     def _activation_after(self, call: LayerCall) -> LayerCall | None:
         """The activation after a call: one that Keras has, or else the first of the user's own."""
         own = None
-        while len(next_calls := self._takers.get(call.outputs[0], [])) == 1:
-            [call] = next_calls
-            name = name_of_operation(call.operation)
+        for after in self._way_on(call):
+            name = name_of_operation(after.operation)
             if name not in (None, LINEAR):
-                return call
-            if name == LINEAR or _into_model(call) or isinstance(call.operation, PASSED):
+                return after
+            if name == LINEAR or _into_model(after) or isinstance(after.operation, PASSED):
                 continue
-            if not self._may_be_activation(call):
+            if not self._may_be_activation(after):
                 break
-            own = own or call
+            own = own or after
         return own
 
     def _may_be_activation(self, call: LayerCall) -> bool:
