@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 
 import keras_recipes as kr
+from keras_recipes.optimizers.following import steps_taken
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(500, 6)).astype("float32")
@@ -23,7 +24,8 @@ Y = X[:, 0] * 2 + np.abs(X[:, 1]) + RNG.normal(size=500).astype("float32")
 
 
 def fit(run_dir=None, build=None, **keywords):
-    model = kr.build_default_dnn(6, hidden_units=(16, 16), seed=1, **(build or {}))
+    build = {name: each() if callable(each) else each for name, each in (build or {}).items()}
+    model = kr.build_default_dnn(6, hidden_units=(16, 16), seed=1, **build)
     keywords = {
         "validation_split": 0.2, "epochs": 12, "verbose": 0, "seed": 1, "run_dir": run_dir,
         "max_learning_rate": 0.02, **keywords,
@@ -39,7 +41,7 @@ class InterruptAt(keras.callbacks.Callback):
         self.step = step
 
     def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.optimizer.iterations) >= self.step:
+        if steps_taken(self.model.optimizer) >= self.step:
             raise KeyboardInterrupt
 
 
@@ -77,6 +79,11 @@ VARIANTS = {
     "momentum": {},
     "dropout": {"build": {"dropout": 0.3, "normalization": "batch"}},
     "nadam": {"build": {"optimizer": "nadam"}},
+    "accumulation": {
+        "build": {
+            "optimizer": lambda: kr.optimizers.SGD(momentum=0.9, gradient_accumulation_steps=4)
+        }
+    },
     "early stopping": {"early_stopping": 1, "schedule": "constant"},
     "plateau": {"schedule": "performance", "early_stopping": None, "epochs": 25},
     "compiled": {"epochs": 240, "early_stopping": None},
@@ -88,7 +95,7 @@ VARIANTS = {
 def test_it_goes_on_inside_an_epoch_bit_for_bit(tmp_path, variant):
     arguments = VARIANTS[variant]
     whole = fit(tmp_path / "whole", **arguments)
-    for step in (5, 40, 72, 73):
+    for step in (5, 40, 72, 73, 120):
         interrupted = {"checkpoint_every": 3, "steps_per_execution": 4, **arguments}
         try:
             fit(tmp_path / "run", callbacks=[InterruptAt(step)], **interrupted)

@@ -104,11 +104,18 @@ class LayerHealth(StepRecords):
 
         if (looked_into := is_looked_into(self.model)) is False:
             return train_step(data)
-        step = tf.convert_to_tensor(innermost(self.model.optimizer)._iterations)
+        optimizer = innermost(self.model.optimizer)
+        step = tf.convert_to_tensor(optimizer._iterations)
+
+        def take(statistics: Any) -> None:
+            # Mixed precision leaves a step out where a gradient overflows.
+            taken = tf.convert_to_tensor(optimizer._iterations) > step
+            self._record(step, statistics, taken)
+
         return Observation(self.model, self._layers).step(
             train_step,
             data,
-            take=lambda statistics: self._record(step, statistics),
+            take=take,
             when=step % self.every == 0,
             mostly=looked_into is True,
         )

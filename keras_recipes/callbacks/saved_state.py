@@ -110,7 +110,7 @@ class SavedState(keras.callbacks.Callback):
         state = self._constants | {
             "next_epoch": epoch,
             "next_step": step,
-            "iterations": int(ops.convert_to_numpy(self.model.optimizer.iterations)),
+            "iterations": steps_taken(self.model.optimizer),
             "epochs": self._history.epoch,
             "history": self._history.history,
             "callbacks": [callback.get_state() for callback in self._callbacks],
