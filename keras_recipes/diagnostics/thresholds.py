@@ -30,9 +30,9 @@ THRESHOLDS = {
     ),
     "growth": Threshold(
         2.5,
-        "Factor of the activations' size in one layer, in a network's first step: initializers that "
-        "go with the activation come to 2.0 in layers of 8 units and more, weights of twice He's "
-        "deviation to 2.8. Networks trained well come to 10.",
+        "Factor of the activations' size in one layer, in a network's first step. Initializers that "
+        "go with the activation come to 1.8, linear layers of thrice LeCun's deviation to 2.9 and "
+        "more. Not after it: networks trained well come to 11.",
     ),
     "dead": Threshold(
         0.8,

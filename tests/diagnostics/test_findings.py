@@ -205,6 +205,11 @@ def test_layers_that_no_gradient_comes_to_are_no_fault():
     assert found([absent, centred, centred], activation="selu") == []
 
 
+def test_a_share_at_its_threshold_is_not_above_it():
+    assert found([{"dead": np.float32(0.8)}, {}]) == []  # of which float32 makes 0.80000001
+    assert found([{"dead": np.float32(0.81)}, {}]) == [("dying ReLU", "layer_0")]
+
+
 def test_outputs_are_not_judged():
     rows = [{"saturated": 0.9}, {"dead": 1.0}]
     assert len(found(rows)) == 2
