@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorboard.plugins.hparams import metadata
+from tensorboard.plugins.hparams import api_pb2, metadata
 
 import keras_recipes as kr
 
@@ -42,6 +42,12 @@ def settings(run_dir):
     }
 
 
+def columns(run_dir):
+    content = logged(run_dir)[metadata.EXPERIMENT_TAG].metadata.plugin_data.content
+    infos = metadata.parse_experiment_plugin_data(content).metric_infos
+    return {each.display_name: each.name.tag for each in infos}
+
+
 def test_hparams_have_the_settings_of_fit_and_of_the_model(tmp_path):
     build = {"activation": "selu", "optimizer": "nadam", "clipnorm": 0.5, "dropout": 0.1}
     fit(tmp_path, build, max_learning_rate=0.01, batch_size=16)
@@ -58,15 +64,22 @@ def test_hparams_have_the_metrics_of_the_epoch_whose_weights_the_model_has(tmp_p
     history = fit(tmp_path, epochs=12, max_learning_rate=0.5, schedule="constant").history
     best = int(np.argmin(history["val_loss"]))
     assert best < 11  # or else it says little
-    content = logged(tmp_path)[metadata.EXPERIMENT_TAG].metadata.plugin_data.content
-    columns = metadata.parse_experiment_plugin_data(content).metric_infos
-    assert [each.display_name for each in columns] == [
-        "val_loss", "val_accuracy", "loss", "accuracy",
-    ]  # fmt: skip
-    for column in columns:
-        shown = logged(tmp_path)[column.name.tag].simple_value
-        assert shown == pytest.approx(history[column.display_name][best])
+    for name, tag in columns(tmp_path).items():
+        assert logged(tmp_path)[tag].simple_value == pytest.approx(history[name][best])
     assert metadata.SESSION_END_INFO_TAG in logged(tmp_path)
+
+
+def test_each_run_has_the_columns_that_its_neighbours_need(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "killed", max_learning_rate=0.01, callbacks=[Stop()])
+    fit(tmp_path / "alone", max_learning_rate=0.01, validation_split=0.0)
+    for name in ("killed", "alone"):
+        assert list(columns(tmp_path / name)) == ["val_loss", "val_accuracy", "loss", "accuracy"]
 
 
 def test_the_diagnosis_is_of_the_network_before_training(tmp_path):
@@ -112,6 +125,9 @@ def test_a_run_that_diverges_says_so(tmp_path):
     with pytest.raises(FloatingPointError) as raised:
         fit(tmp_path, {"activation": "relu"}, max_learning_rate=1e20)
     assert text(tmp_path, "diagnosis/after_training") == str(raised.value)
+    content = logged(tmp_path)[metadata.SESSION_END_INFO_TAG].metadata.plugin_data.content
+    ended = metadata.parse_session_end_info_plugin_data(content)
+    assert ended.status == api_pb2.STATUS_FAILURE
 
 
 def test_a_diagnosis_that_fails_does_not_end_the_training(tmp_path, monkeypatch):
@@ -130,7 +146,8 @@ def test_a_model_that_cannot_be_taken_apart_has_settings(tmp_path, monkeypatch):
     def fail(*_):
         raise TypeError("no such model")
 
-    monkeypatch.setattr("keras_recipes.run_report.observed_layers", fail)
+    for module in ("run_report", "hparams"):
+        monkeypatch.setattr(f"keras_recipes.{module}.observed_layers", fail)
     with pytest.warns(UserWarning, match="could not be diagnosed"):
         fit(tmp_path, max_learning_rate=0.01)
     assert settings(tmp_path)["optimizer"] == "SGD"

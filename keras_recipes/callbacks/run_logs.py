@@ -1,5 +1,4 @@
 import io
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,10 +18,11 @@ from keras_recipes.board import (
 )
 from keras_recipes.callbacks import layer_health, step_log
 from keras_recipes.checkpoints import write_atomically
+from keras_recipes.hparams import VALIDATION, columns
+from keras_recipes.layer_graph import layer_graph
 from keras_recipes.optimizers.following import innermost, learning_rate_at, steps_taken
 
 PREFIX = "epoch/"  # of its tags; their axis counts epochs
-VALIDATION = "val_"  # of the names of what is validated
 BY_STEP = (layer_health.PREFIX, step_log.PREFIX)  # of tags that have the step on their axis
 HISTOGRAMS = 10  # of each weight in a training
 
@@ -32,7 +32,8 @@ class RunLogs(keras.callbacks.Callback):
 
     What an epoch logged is in the files before the epoch is in a checkpoint; what they hold of
     epochs after it goes when training goes on from there. Some ten times in a training there are
-    histograms of the weights, as `weights/LAYER/NAME`. The graph of the layers is there once.
+    histograms of the weights, as `weights/LAYER/NAME`. The graph of the layers is there once, and the
+    columns of HParams, and charts of training and validation, after the first epoch.
 
     Args:
         directory: Where the event files are.
@@ -49,7 +50,7 @@ class RunLogs(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._file = EventFile(self._directory)
-        if self._first_iteration == 0 and (graph := _graph_of(self.model)) is not None:
+        if self._first_iteration == 0 and (graph := layer_graph(self.model)) is not None:
             self._file.write_graph(graph)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -65,23 +66,14 @@ class RunLogs(keras.callbacks.Callback):
             ]
         self._file.write(values, epoch)
         self._file.flush()
-        if epoch == 0 and any(name.startswith(VALIDATION) for name in numbers):
-            write_board(self._directory, "charts", [_charts(numbers)])
+        if epoch == 0:  # from which on the names are known
+            shown = [columns(self.model, numbers)]
+            if any(name.startswith(VALIDATION) for name in numbers):
+                shown.append(_charts(numbers))
+            write_board(self._directory, "names", shown)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._file.close()
-
-
-def _graph_of(model: keras.Model) -> Any:
-    """The layers of a model as TensorBoard draws them; None where they are not to be had."""
-    from tensorboard.plugins.graph.keras_util import keras_model_to_graph_def
-
-    try:
-        config = json.loads(model.to_json())
-        config["config"]["name"] = ""  # or else all is folded into it
-        return keras_model_to_graph_def(config)
-    except Exception:  # a model of its own kind may be no graph, or not tell its settings
-        return None
 
 
 def _charts(names: Iterable[str]) -> Any:
