@@ -11,6 +11,11 @@ from keras_recipes.graph_passes import without_kept_gradients
 from keras_recipes.optimizers.following import innermost
 
 
+def is_built(model: keras.Model) -> bool:
+    """Whether all layers of a model have their weights."""
+    return all(layer.built for layer in model._flatten_layers())
+
+
 @without_kept_gradients()
 def build_from(model: keras.Model, batch: Any) -> None:
     """Makes all variables of a model, its metrics and its optimizer, outside of any graph.

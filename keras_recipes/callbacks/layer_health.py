@@ -10,9 +10,10 @@ from keras_recipes.diagnostics import Diagnosis
 from keras_recipes.diagnostics.diagnosis import is_trained
 from keras_recipes.diagnostics.findings import find
 from keras_recipes.diagnostics.observation import Observation
-from keras_recipes.diagnostics.observed_layers import observed_layers
+from keras_recipes.diagnostics.observed_layers import ObservedLayer, observed_layers
 from keras_recipes.diagnostics.statistics import STATISTICS
 from keras_recipes.in_step import is_looked_into
+from keras_recipes.model_state import build_from, is_built
 from keras_recipes.optimizers.following import innermost
 
 PREFIX = "health/"  # of its tags; their axis counts steps
@@ -68,15 +69,12 @@ class LayerHealth(StepRecords):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         check_tensorflow("`LayerHealth`")
         self._trained = is_trained(self.model)
-        self._layers = tuple(observed_layers(self.model))
-        if not self._layers:
-            raise ValueError(
-                f"The model must have a layer with a kernel that trains. Received: {self.model.name!r}, "
-                "where there is none. Leave LayerHealth out."
-            )
-        tags = [f"{PREFIX}{layer.name}/{name}" for layer in self._layers for name in STATISTICS]
+        self._layers: tuple[ObservedLayer, ...] = ()
+        if is_built(self.model):
+            self._find_layers()
         self._open()
-        self._make_room(tags, (len(self._layers), len(STATISTICS)))
+        if self._layers:
+            self._prepare()
         # In the object's own dictionary, where it hides the method and Keras tracks nothing.
         self.model.__dict__["train_step"] = functools.partial(self._step, self.model.train_step)
         self.model.make_train_function(force=True)
@@ -104,6 +102,11 @@ class LayerHealth(StepRecords):
 
         if (looked_into := is_looked_into(self.model)) is False:
             return train_step(data)
+        if not self._layers:  # Keras's fit builds a model in its first step
+            with tf.init_scope():
+                build_from(self.model, data)
+                self._find_layers()
+                self._prepare()
         optimizer = innermost(self.model.optimizer)
         step = tf.convert_to_tensor(optimizer._iterations)
 
@@ -119,6 +122,19 @@ class LayerHealth(StepRecords):
             when=step % self.every == 0,
             mostly=looked_into is True,
         )
+
+    def _find_layers(self) -> None:
+        self._layers = tuple(observed_layers(self.model))
+        if not self._layers:
+            raise ValueError(
+                f"The model must have a layer with a kernel that trains. Received: {self.model.name!r}, "
+                "where there is none. Leave LayerHealth out."
+            )
+
+    def _prepare(self) -> None:
+        """Makes what records need: names, and room for them."""
+        tags = [f"{PREFIX}{layer.name}/{name}" for layer in self._layers for name in STATISTICS]
+        self._make_room(tags, (len(self._layers), len(STATISTICS)))
 
     def _taken(self, record: np.ndarray) -> None:
         self.statistics.append(record)

@@ -62,6 +62,17 @@ def test_it_changes_nothing_in_fit(compiled_from, monkeypatch):
     assert health.steps == list(range(0, 32, 5))
 
 
+@pytest.mark.parametrize("batches", [{}, {"steps_per_execution": 3, "jit_compile": True}])
+def test_a_model_that_its_first_step_builds_is_seen(batches):
+    layers = [keras.layers.Dense(20, "relu"), keras.layers.Dense(1)]
+    model, health = keras.Sequential(layers), LayerHealth(every=3)
+    model.compile("adam", "mse", **batches)
+    model.fit(X, Y, batch_size=16, epochs=2, callbacks=[health], verbose=0)
+    assert health.steps == [0, 3, 6, 9, 12, 15]
+    assert [each.layer for each in health.diagnosis.layers] == layers
+    assert np.isfinite(health.statistics).all()
+
+
 def test_a_look_at_its_end_is_a_diagnosis():
     model, health = build(), LayerHealth(every=4)
     model.get_layer("hidden_2").bias.assign(np.full(8, -30.0))
