@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from keras import layers
 
 from keras_recipes.diagnostics.activations import SATURATING
 from keras_recipes.diagnostics.observed_layers import ObservedLayer
 from keras_recipes.diagnostics.statistics import STATISTICS
 from keras_recipes.diagnostics.thresholds import THRESHOLDS
 
+ADDING = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)  # all that a unit takes
+ENOUGH = 128  # weights, of which the mean of squares hardly is a matter of chance
 COLUMN = {name: column for column, name in enumerate(STATISTICS)}
 ADVICE = {
     "vanishing gradients": 'Build with activation="elu" and kernel_initializer=None, which takes the '
@@ -193,22 +196,31 @@ def _saturated(hidden: Rows) -> Found:
 
 
 def _selu(hidden: Rows, trained: bool) -> Found:
-    """The first layer that leaves the neighbourhood of SELU's fixed point."""
-    limit = _limit("trained mean" if trained else "mean")
+    """The first layer that leaves the neighbourhood of SELU's fixed point, or whose weights do."""
+    limit, norm = _limit("trained mean" if trained else "mean"), _limit("weight norm")
     for number, (layer, row) in enumerate(hidden):
+        if layer.activation != "selu":
+            continue
         mean, deviation = row["activation_mean"], row["activation_std"]
         name = "later deviation" if number else "deviation"
         high = _limit("trained deviation" if trained else name)
         low = 1 / high
-        if layer.activation != "selu" or (low <= deviation <= high and abs(mean) <= limit):
-            continue
-        yield (
-            "not self-normalizing",
-            layer,
-            f"mean {mean:.2f} and deviation {deviation:.2f} of its activations, outside of "
-            f"+-{limit:g} and [{low:.2g}, {high:g}]",
-        )
-        return
+        evidence = None
+        if not (low <= deviation <= high and abs(mean) <= limit):
+            evidence = (
+                f"mean {mean:.2f} and deviation {deviation:.2f} of its activations, outside of "
+                f"+-{limit:g} and [{low:.2g}, {high:g}]"
+            )
+        elif not trained and _adds(layer) and row["weight_norm"] > norm:
+            evidence = f"norm {row['weight_norm']:.3g} of its units' weights, above {norm:g}"
+        if evidence:
+            yield "not self-normalizing", layer, evidence
+            return
+
+
+def _adds(layer: ObservedLayer) -> bool:
+    """Whether the norm of a unit's weights is what it multiplies by, and not a matter of chance."""
+    return isinstance(layer.layer, ADDING) and math.prod(layer.kernel.shape) >= ENOUGH
 
 
 def _blocked(rows: Rows) -> Found:

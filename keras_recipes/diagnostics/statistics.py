@@ -14,6 +14,7 @@ STATISTICS = (
     "signal_norm",  # gradient of the loss by the activations: see `signal_norm`
     "gradient_norm",  # of the loss by the kernel
     "update_ratio",  # norm of the step's change of the kernel, by that of the kernel; 0 if it was 0
+    "weight_norm",  # of a unit's part of the kernel: root mean square over the units
 )
 
 FLAT = 0.01  # of the steepest slope: less hardly passes a gradient
@@ -60,6 +61,7 @@ def layer_statistics(
             nothing if signals is None else signal_norm(signals),
             nothing if gradient is None else _norm(gradient),
             ops.where(size == 0, 0.0, _norm(update) / size),
+            nothing if activations is None else size / kernel.shape[-1] ** 0.5,
         ]
     )
 

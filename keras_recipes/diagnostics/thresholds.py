@@ -52,6 +52,11 @@ THRESHOLDS = {
         "Factor from 1, SELU's fixed point, in the first layer: the theorem's domain ends at a "
         "variance of 1.5. He's weights give 1.3, inputs that are not scaled far more.",
     ),
+    "weight norm": Threshold(
+        1.2,
+        "Of SELU's units, in a network's first step: its fixed point is that of 1, which LeCun's "
+        "weights come to within 0.05. He's have 1.41.",
+    ),
     "later deviation": Threshold(1.7, "Factor from 1 in later layers, in a network's first step."),
     "trained mean": Threshold(
         1.5, "After the first step: those of networks trained well, with dropout too, come to 0.9."

@@ -111,7 +111,7 @@ def test_tensorboard_shows_each_look(tmp_path):
     keywords = {"batch_size": 16, "epochs": 3, "max_learning_rate": 0.01, "seed": 1, "verbose": 0}
     kr.fit(build(), X, Y, **keywords, callbacks=[health], run_dir=tmp_path / "run")
     logged = scalars(tmp_path / "run" / "logs")
-    assert len(logged) == 3 * 7
+    assert len(logged) == 3 * 8
     for row, layer in enumerate(("hidden_1", "hidden_2", "output")):
         steps, values = zip(*logged[f"health/{layer}/gradient_norm"], strict=True)
         assert list(steps) == health.steps
@@ -119,7 +119,7 @@ def test_tensorboard_shows_each_look(tmp_path):
         np.testing.assert_allclose(values, seen, rtol=1e-6)
     model, own = build(), LayerHealth(every=4, log_dir=tmp_path / "own")
     model.fit(X, Y, callbacks=[own], verbose=0)
-    assert len(scalars(tmp_path / "own")) == 3 * 7
+    assert len(scalars(tmp_path / "own")) == 3 * 8
 
 
 class Stop(keras.callbacks.Callback):

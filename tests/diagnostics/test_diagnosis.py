@@ -91,6 +91,7 @@ def test_the_statistics_are_those_of_the_step():
         "signal_norm": (np.sqrt((signal1**2).mean()), np.sqrt((signal2**2).mean())),
         "gradient_norm": (None, np.linalg.norm(gradient2)),
         "update_ratio": (None, 0.1 * np.linalg.norm(clipped) / np.linalg.norm(w2)),
+        "weight_norm": (None, np.sqrt((w2**2).sum(axis=0).mean())),
     }
     for name, values in expected.items():
         for row, value in enumerate(values):
