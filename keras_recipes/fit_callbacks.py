@@ -114,6 +114,7 @@ def with_logs(
     model: keras.Model,
     callbacks: Sequence[keras.callbacks.Callback],
     logs: Path,
+    epochs: int,
     steps: int,
     epoch: int,
     iteration: int,
@@ -126,18 +127,26 @@ def with_logs(
         model: What is trained.
         callbacks: The others.
         logs: Where the logs of the run are.
-        steps: Length of the training.
+        epochs: Length of the training.
+        steps: Length of an epoch.
         epoch: The epoch with which training starts or goes on.
         iteration: The optimizer's step by then.
     """
     logged = [*callbacks, RunLogs(logs, epoch, iteration)]
     if not any(isinstance(each, StepLog) for each in callbacks) and steps_in_one_graph(model):
-        every = min(100, max(1, steps // 100))  # a short training has a hundred records, too
-        logged.insert(0, StepLog(every))  # before the guard, to have the step that it stops at
+        # Before the guard, to have the step that it stops at.
+        logged.insert(0, StepLog(_interval(callbacks, epochs, steps)))
     for callback in logged:
         if isinstance(callback, StepRecords):
             callback.log_into(logs)
     return logged
+
+
+def _interval(callbacks: Sequence[keras.callbacks.Callback], epochs: int, steps: int) -> int:
+    """Steps from one record to the next: a short training has a hundred, one that stops early ten."""
+    stopping = [each for each in callbacks if isinstance(each, keras.callbacks.EarlyStopping)]
+    shortest = min([epochs, *(each.start_from_epoch + each.patience + 1 for each in stopping)])
+    return max(1, min(100, epochs * steps // 100, shortest * steps // 10))
 
 
 def _schedule_callbacks(schedule: str | None, rate: Any) -> list[keras.callbacks.Callback]:

@@ -8,6 +8,7 @@ from keras import layers
 
 from keras_recipes.board import hparams_value
 from keras_recipes.diagnostics.observed_layers import ObservedLayer, observed_layers
+from keras_recipes.layers import MCAlphaDropout, MCDropout
 from keras_recipes.optimizers.following import innermost, momentum_at
 from keras_recipes.run_directory import RunDirectory
 
@@ -75,6 +76,8 @@ def hyperparameters(model: keras.Model) -> dict[str, Any]:
     hidden = {each.layer: each for each in _observed(model) if each.hidden}.values()
     inside = model._flatten_layers()
     rates = [layer.rate for layer in inside if isinstance(layer, DROPOUT)]
+    normalized = any(isinstance(each, layers.BatchNormalization) for each in inside)
+    before = any(each.output is not each.layer for each in hidden)  # an activation behind it
     optimizer = innermost(model.optimizer)
     limits = {name: getattr(optimizer, name) for name in CLIPPING}
     return {
@@ -82,8 +85,12 @@ def hyperparameters(model: keras.Model) -> dict[str, Any]:
         "units": "-".join(str(_units(each.layer)) for each in hidden),
         "activation": _joined(each.activation for each in hidden),
         "initializer": _joined(_initializer(each.layer) for each in hidden),
-        "batch_normalization": any(isinstance(each, layers.BatchNormalization) for each in inside),
+        "batch_normalization": ("before" if before else "after") if normalized else NONE,
         "dropout": float(max(rates, default=0.0)),
+        "mc_dropout": any(isinstance(each, MCDropout | MCAlphaDropout) for each in inside),
+        "l1": max(_largest(inside, "kernel_regularizer", "l1"), float(getattr(optimizer, "l1", 0))),
+        "l2": _largest(inside, "kernel_regularizer", "l2"),
+        "max_norm": _largest(inside, "kernel_constraint", "max_value"),
         "parameters": model.count_params() if model.built else 0,
         "optimizer": type(optimizer).__name__,
         "momentum": float(momentum_at(optimizer, 0) or 0.0),
@@ -100,6 +107,12 @@ def _observed(model: keras.Model) -> list[ObservedLayer]:
 
 def _units(layer: keras.Layer) -> int:
     return getattr(layer, "units", layer.kernel.shape[-1])  # a cell has several kernels in one
+
+
+def _largest(inside: Iterable[keras.Layer], part: str, name: str) -> float:
+    """The largest of a number that a part of the layers has; 0 where none has it."""
+    parts = (getattr(layer, part, None) for layer in inside)
+    return float(max((getattr(each, name, 0.0) for each in parts), default=0.0))
 
 
 def _joined(names: Iterable[str]) -> str:

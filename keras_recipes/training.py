@@ -172,8 +172,7 @@ def fit(
         ordered.append(history)
         if run is not None:
             reached = position["next_epoch"], position["iterations"]
-            steps = epochs * examples.steps
-            ordered[:] = with_logs(model, ordered, run.logs, steps, *reached)
+            ordered[:] = with_logs(model, ordered, run.logs, epochs, examples.steps, *reached)
             ordered.append(SavedState(run, saved, position, ordered, checkpoint_every, in_memory))
         training = Training(
             model,

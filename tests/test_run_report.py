@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api_pb2, metadata
 
 import keras_recipes as kr
+from keras_recipes.hparams import hyperparameters
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(160, 6)).astype("float32")
@@ -54,10 +55,34 @@ def test_hparams_have_the_settings_of_fit_and_of_the_model(tmp_path):
     assert settings(tmp_path) == {
         "epochs": 4, "batch_size": 16, "schedule": "1cycle", "max_learning_rate": 0.01,
         "early_stopping": 10, "seed": 1, "model": "default_dnn", "units": "16-8",
-        "activation": "selu", "initializer": "LecunNormal", "batch_normalization": False,
-        "dropout": pytest.approx(0.1), "parameters": 6 * 16 + 16 + 16 * 8 + 8 + 8 * 2 + 2,
+        "activation": "selu", "initializer": "LecunNormal", "batch_normalization": "none",
+        "dropout": pytest.approx(0.1), "mc_dropout": False, "l1": 0, "l2": 0, "max_norm": 0,
+        "parameters": 6 * 16 + 16 + 16 * 8 + 8 + 8 * 2 + 2,
         "optimizer": "Nadam", "momentum": pytest.approx(0.9), "clipping": "clipnorm 0.5",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("build", "shown"),
+    [
+        ({"l1": 0.001, "l2": 0.01}, {"l1": 0.001, "l2": 0.01}),
+        ({"l1": 0.001, "exact_zeros": True}, {"l1": 0.001}),
+        (
+            {"max_norm": 1.5, "dropout": 0.2, "mc_dropout": True},
+            {"max_norm": 1.5, "mc_dropout": True},
+        ),
+        ({"normalization": "batch"}, {"batch_normalization": "before"}),
+        (
+            {"normalization": "batch", "batch_norm_position": "after"},
+            {"batch_normalization": "after"},
+        ),
+    ],
+)
+def test_models_that_are_built_in_another_way_have_other_settings(build, shown):
+    model = kr.build_default_dnn(6, 2, "multiclass", **build)
+    plain = hyperparameters(kr.build_default_dnn(6, 2, "multiclass"))
+    found = {name: each for name, each in hyperparameters(model).items() if each != plain[name]}
+    assert shown == {name: pytest.approx(found[name]) for name in shown}
 
 
 def test_hparams_have_the_metrics_of_the_epoch_whose_weights_the_model_has(tmp_path):

@@ -24,15 +24,14 @@ from keras_recipes.optimizers.following import innermost, learning_rate_at, step
 
 PREFIX = "epoch/"  # of its tags; their axis counts epochs
 BY_STEP = (layer_health.PREFIX, step_log.PREFIX)  # of tags that have the step on their axis
-HISTOGRAMS = 10  # of each weight in a training
 
 
 class RunLogs(keras.callbacks.Callback):
     """The curves of a run that may be killed: no point is lost, none comes twice.
 
     What an epoch logged is in the files before the epoch is in a checkpoint; what they hold of
-    epochs after it goes when training goes on from there. Some ten times in a training there are
-    histograms of the weights, as `weights/LAYER/NAME`. The graph of the layers is there once, and the
+    epochs after it goes when training goes on from there. After 1, 2, 4, 8, ... epochs and the last
+    there are histograms of the weights, as `weights/LAYER/NAME`. The graph of the layers is there once, and the
     columns of HParams, and charts of training and validation, after the first epoch.
 
     Args:
@@ -59,7 +58,8 @@ class RunLogs(keras.callbacks.Callback):
             optimizer = innermost(self.model.optimizer)
             numbers["learning_rate"] = learning_rate_at(optimizer, steps_taken(optimizer) - 1)
         values = [scalar_value(f"{PREFIX}{name}", float(each)) for name, each in numbers.items()]
-        if (epoch + 1) % -(-self.params["epochs"] // HISTOGRAMS) == 0:
+        last = self.model.stop_training or epoch + 1 == self.params["epochs"]
+        if last or (epoch + 1).bit_count() == 1:  # after 1, 2, 4, 8, ...
             values += [
                 histogram_value(f"weights/{variable.path}", ops.convert_to_numpy(variable))
                 for variable in self.model.trainable_variables
