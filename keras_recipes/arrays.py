@@ -130,13 +130,32 @@ def _examples(
             f"{type(x).__name__} of {'unknown' if steps in (None, -2) else 'infinite or no'} length. "
             "Use dataset.take(n), or dataset.apply(tf.data.experimental.assert_cardinality(n))."
         )
-    batch = x[0] if isinstance(x, keras.utils.PyDataset) else next(iter(x))
+    return Examples(x, None, None, 0, steps, first_batch(model, x, name))
+
+
+def first_batch(model: keras.Model, x: Any, name: str = "") -> Any:
+    """Returns the first batch of a dataset, checked as arrays are checked; the others pass.
+
+    Args:
+        model: The model.
+        x: The dataset.
+        name: What stands before `x` in a message.
+
+    Raises:
+        TypeError: If it does not hold numbers.
+        ValueError: If it does not fit the model, or there is none.
+    """
+    batch = x[0] if isinstance(x, keras.utils.PyDataset) else next(iter(x), None)
+    if batch is None:
+        raise ValueError(
+            f"{name}`x` must have a batch. Received: a {type(x).__name__} that is empty. Look at "
+            "what it is made from."
+        )
     _check_batch(model, batch, name)
-    return Examples(x, None, None, 0, steps, batch)
+    return batch
 
 
 def _check_batch(model: keras.Model, batch: Any, name: str) -> None:
-    """Checks the first batch of a dataset as arrays are checked; the others pass."""
     if type(model).train_step is not keras.Model.train_step:
         return  # it may take batches of its own kind
     name = f"In the first {name}batch "

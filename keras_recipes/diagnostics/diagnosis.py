@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_recipes.arrays import Examples, prepare
+from keras_recipes.arrays import Examples, first_batch, is_dataset, prepare
 from keras_recipes.checks import check_compiled, check_tensorflow
 from keras_recipes.diagnostics.findings import COLUMN, Finding, as_table, find
 from keras_recipes.diagnostics.observation import Observation
@@ -118,6 +118,8 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
     """
     check_compiled(model)
     check_tensorflow("`diagnose`")
+    if is_dataset(x) and y is None:  # of any length
+        return diagnose_batch(model, first_batch(model, x))
     examples, _ = prepare(model, x, y, None, None, 0.0, EXAMPLES)
     return diagnose_batch(model, a_batch(examples))
 

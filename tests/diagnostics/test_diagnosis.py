@@ -197,6 +197,16 @@ def test_a_loss_that_is_not_finite_is_an_explosion():
     assert "not finite" in finding.evidence
 
 
+@pytest.mark.parametrize("length", ["infinite", "unknown"])
+def test_a_dataset_may_have_any_length(length):
+    model = kr.build_default_dnn(20, seed=1)
+    dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(32)
+    changed = dataset.repeat() if length == "infinite" else dataset.filter(lambda x, y: True)
+    assert kr.diagnose(model, changed).loss == kr.diagnose(model, dataset).loss
+    with pytest.raises(ValueError, match="must have a batch.*that is empty"):
+        kr.diagnose(model, dataset.take(0))
+
+
 def test_a_dataset_gives_its_first_batch():
     import tensorflow as tf
 
