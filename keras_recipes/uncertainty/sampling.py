@@ -20,6 +20,9 @@ KINDS = (
     MCAlphaDropout,
 )
 BYTE = 256  # values of the random byte that decides whether a number is dropped
+COARSE = (
+    16  # of them: below it the rate of a unit in a call, which is a whole number, says too little
+)
 
 
 class Sampler:
@@ -155,7 +158,7 @@ def _width(shape: Any) -> int:
 
 def _dropping_call(layer: keras.Layer) -> Any:
     plain = type(layer) in (layers.Dropout, MCDropout) and layer.noise_shape is None
-    if plain and layer.rate * BYTE < BYTE - 1:
+    if plain and COARSE <= layer.rate * BYTE < BYTE - 1:
         return lambda inputs, *_, **__: _drop(inputs, layer.rate, layer.seed_generator)
     call = layer.call
     if not layer._call_has_training_arg:  # the book's own MC layers decide by themselves

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import initializers, layers
 
 import keras_recipes as kr
@@ -203,13 +204,11 @@ def test_a_dataset_may_have_any_length(length):
     dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(32)
     changed = dataset.repeat() if length == "infinite" else dataset.filter(lambda x, y: True)
     assert kr.diagnose(model, changed).loss == kr.diagnose(model, dataset).loss
-    with pytest.raises(ValueError, match="must have a batch.*that is empty"):
+    with pytest.raises(ValueError, match="that is empty"):
         kr.diagnose(model, dataset.take(0))
 
 
 def test_a_dataset_gives_its_first_batch():
-    import tensorflow as tf
-
     model = kr.build_default_dnn(20, seed=1)
     dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(len(X))
     assert kr.diagnose(model, dataset).loss == pytest.approx(

@@ -231,6 +231,15 @@ def test_the_rate_is_exact(rate):
     assert abs(kept.mean() - (1 - rate)) < 5 * np.sqrt(of_masks + of_rounding)
 
 
+@pytest.mark.parametrize("rate", [0.002, 0.01, 0.07, 0.2])
+def test_a_unit_has_the_spread_of_its_rate_in_each_call(rate):
+    model = keras.Sequential([keras.Input((1,)), layers.Dropout(rate)])
+    x = np.ones((64, 1), "float32")
+    found = [kr.mc_predict(model, x, 200, seed=seed).std for seed in range(8)]
+    variances = np.square(found).mean(axis=(1, 2)) * (1 - rate) / rate  # 1 is right
+    assert np.abs(variances - 1).max() < 5 / np.sqrt(64 * 200 * rate) + 0.04
+
+
 def test_batches_keep_the_order_of_the_rows():
     model = keras.Sequential([keras.Input((1,)), layers.Dropout(0.5)])
     x = np.arange(1, 1001, dtype="float32")[:, None]
