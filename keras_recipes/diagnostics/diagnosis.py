@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EXAMPLES = 1024  # enough for each share to be right to some percent
+NAMED = 30  # layers, at most, whose names have room below a plot
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,13 @@ class Diagnosis:
     Args:
         layers: The layers with a kernel, in the order of their calls; one that is called twice comes
             twice. Where names are equal, those of the models around them tell them apart.
-        statistics: Those of each layer, shape (layers, 7): the mean and the standard deviation of
+        statistics: Those of each layer, shape (layers, 8): the mean and the standard deviation of
             the activations; the share of dead units, which pass no gradient for any example, and of
             saturated activations, which hardly pass any; the root mean square of the gradient by the
             activations, of images and series its norm over the positions; the norm of the gradient
-            by the kernel; and the norm of the step's change of the kernel by that of the kernel. Zeros
-            where a layer takes no part in the step.
+            by the kernel; the norm of the step's change of the kernel by that of the kernel; and the
+            norm of a unit's weights, as root mean square over the units. Zeros where a layer takes no
+            part in the step.
         loss: The loss of the step.
         findings: What is wrong; empty for a healthy network.
     """
@@ -71,6 +73,10 @@ class Diagnosis:
         ):
             below.plot(depth, self.statistics[:, COLUMN[name]], marker=".", label=label)
         below.set(yscale="log", xlabel="layer", ylabel="norm of the gradient")
+        if len(depth) <= NAMED:
+            below.set_xticks(depth, [layer.name for layer in self.layers], rotation=90)
+        else:
+            below.locator_params(axis="x", integer=True)
         below.legend()
         for finding in self.findings:
             number = [layer.name for layer in self.layers].index(finding.layer) + 1

@@ -229,6 +229,8 @@ def test_it_prints_and_plots():
         below.get_lines()[0].get_ydata(), diagnosis.statistics[:, COLUMN["gradient_norm"]]
     )
     assert len(above.get_lines()[0].get_xdata()) == 13
+    names = [label.get_text() for label in below.get_xticklabels()]
+    assert names == [layer.name for layer in diagnosis.layers]
     pyplot.close("all")
 
 
