@@ -32,6 +32,7 @@ CASES = {
     "fit with StepLog(100)": (PLAIN, {}, lambda logs: [StepLog(100, logs)]),
     "fit with LayerHealth(100)": (PLAIN, {}, lambda logs: [LayerHealth(100, logs)]),
     KERAS: (KERAS, {}, lambda logs: []),
+    "the same once more": (KERAS, {}, lambda logs: []),
     "the same with LayerHealth(100)": (KERAS, {}, lambda logs: [LayerHealth(100, logs)]),
 }  # fmt: skip
 
