@@ -244,10 +244,47 @@ def test_mc_dropout_of_a_regression_fits_the_noise(tmp_path):
     result = run(tmp_path, "mc_dropout", "--data", "diabetes", "--epochs", 3, "--show", 2)
     assert result.returncode == 0, result.stderr
     shares = re.search(
-        r"targets in the 90% interval │\s*([0-9.]+)% │\s*([0-9.]+)% │\s*([0-9.]+)%", result.stdout
+        r"targets in the 90% interval\s*│\s*([0-9.]+)% │\s*([0-9.]+)% │\s*([0-9.]+)%", result.stdout
     )
     noise, dropout, both = map(float, shares.groups())
     assert dropout < min(noise, both)
+
+
+def test_mc_dropout_shows_an_example_as_it_is_in_the_file(tmp_path, report):
+    frame = flowers()
+    frame["price"] = 300_000 + 1000 * frame["petals"] + 100 * np.arange(len(frame))
+    frame.to_csv(tmp_path / "flowers.csv", index=False)
+    arguments = ("--data", "flowers.csv", "--target", "price", "--show", 6)
+    scores, examples, *values = report("mc_dropout", *arguments, figures=["calibration"])
+    likelihood = scores["log likelihood in target units"]
+    assert all(float(likelihood[name]) < -5 for name in ("noise alone", "both"))
+    assert len(examples) == 6
+    for row, example in examples.items():
+        assert float(example["truth"]) == frame["price"][int(row)]
+        assert 10 < float(example["std of the draws"]) < 100_000
+    for table in values:
+        for column, cells in table.items():
+            for row, cell in list(cells.items())[1:]:
+                expected = frame[column][int(row)]
+                if pd.isna(expected):
+                    assert cell == "missing"
+                elif isinstance(expected, str):
+                    assert cell == expected
+                else:
+                    assert float(cell) == pytest.approx(expected, rel=1e-6)
+    shown = [row for table in values for row in list(table["petals"])[1:]]
+    assert shown == list(examples)
+
+
+def test_mc_dropout_counts_the_rows_of_a_test_set_of_the_file(tmp_path, report):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(120, 14)).astype("float32"), np.arange(120) % 3
+    np.savez(tmp_path / "own.npz", x_train=x[:80], y_train=y[:80], x_test=x[80:], y_test=y[80:])
+    _, examples, values = report("mc_dropout", "--data", "own.npz", "--show", 4)
+    assert list(values) == [f"x{index}" for index in range(12)]
+    for row, example in examples.items():
+        assert example["truth"] == str(y[80 + int(row)])
+        assert float(values["x3"][row]) == pytest.approx(x[80 + int(row), 3], rel=1e-6)
 
 
 def test_diagnose_tells_of_a_saved_model(trained, tmp_path):
