@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -10,13 +11,20 @@ import numpy as np
 import keras_recipes as kr
 from keras_recipes.checks import check_tensorflow
 from keras_recipes.datasets import Dataset
+from keras_recipes.datasets.sources import Source, read_source
 from keras_recipes.uncertainty import Calibration, MCPrediction, calibration
 from recipes.command import add_page_flag, count, new_run_directory, run, training_parser
 from recipes.report import Report
 from recipes.train import train
 
-SCORES = ("expected_calibration_error", "brier_score", "log_loss", "log_likelihood")
+SCORES = {
+    "expected_calibration_error": "expected calibration error",
+    "brier_score": "brier score",
+    "log_loss": "log loss",
+    "log_likelihood": "log likelihood in target units",
+}
 QUICK_SAMPLES = 10
+COLUMNS, EXAMPLES = 12, 4  # of a table of values, which a terminal has room for
 
 
 def main() -> None:
@@ -46,16 +54,16 @@ def main() -> None:
         )
 
     model, data = train(build, arguments, arguments.run_dir)
+    source = read_source(arguments.data, arguments.target)
     validation, test = (
-        kr.mc_predict(model, x, samples, seed=arguments.seed) for x in (data.x_val, data.x_test)
+        _in_units(kr.mc_predict(model, x, samples, seed=arguments.seed), data)
+        for x in (data.x_val, data.x_test)
     )
     compared = _compare(model, data, validation, test)
     title = f"{samples} draws on the test set of {data.name}, dropout {arguments.dropout:g}"
     report.table(title, ["", *compared], _rows(list(compared.values())))
-    uncertain = _most_uncertain(test, arguments.show)
-    measure = "std" if test.entropy is None else "entropy, nats"
-    header = ["row", "truth", "prediction", measure]
-    report.table("Least certain test examples", header, _examples(test, data, uncertain))
+    uncertain = _most_uncertain(test, data, arguments.show)
+    _list(report, test, data, source, uncertain)
     _draw(report, list(compared.values())[-1], test, data, uncertain, arguments.run_dir)
     report.close()
 
@@ -69,41 +77,81 @@ def _compare(
             "without dropout": calibration(plain, data.y_test),
             "Monte Carlo": calibration(test, data.y_test),
         }
-    of_plain = (kr.predict(model, data.x_val), data.y_val)
+    plain, of_validation, y_val, y_test = (
+        _of_target(each, data)
+        for each in (plain, kr.predict(model, data.x_val), data.y_val, data.y_test)
+    )
     return {
-        "noise alone": calibration(plain, data.y_test, validation=of_plain),
-        "dropout alone": calibration(test, data.y_test),
-        "both": calibration(test, data.y_test, validation=(validation, data.y_val)),
+        "noise alone": calibration(plain, y_test, validation=(of_validation, y_val)),
+        "dropout alone": calibration(test, y_test),
+        "both": calibration(test, y_test, validation=(validation, y_val)),
     }
+
+
+def _in_units(prediction: MCPrediction, data: Dataset) -> MCPrediction:
+    """A prediction of standardized targets in units of the target; probabilities stay."""
+    mean, std = _of_target(prediction.mean, data), prediction.std * data.target_scale
+    return replace(prediction, mean=mean, std=std)
+
+
+def _of_target(standardized: np.ndarray, data: Dataset) -> np.ndarray:
+    return standardized * data.target_scale + data.target_mean
 
 
 def _rows(compared: Sequence[Calibration]) -> list[list[str]]:
     rows = []
-    for name in SCORES:
+    for name, told in SCORES.items():
         values = [getattr(each, name) for each in compared]
         if values[0] is not None:
-            rows.append([name.replace("_", " "), *(f"{value:.4f}" for value in values)])
+            rows.append([told, *(f"{value:.4f}" for value in values)])
     for level in compared[0].coverage or ():
         shares = [(each.coverage or {})[level] for each in compared]
         rows.append([f"targets in the {level:.0%} interval", *(f"{share:.1%}" for share in shares)])
     return rows
 
 
-def _uncertainty(prediction: MCPrediction) -> np.ndarray:
-    measure = prediction.std if prediction.entropy is None else prediction.entropy
-    return measure.reshape(len(measure), -1).max(axis=1)
+def _most_uncertain(prediction: MCPrediction, data: Dataset, n_examples: int) -> np.ndarray:
+    """The test rows of the largest entropy, or of the largest deviation of a standardized target."""
+    relative = prediction.std / data.target_scale
+    measure = relative if prediction.entropy is None else prediction.entropy
+    return np.argsort(-measure.reshape(len(measure), -1).max(axis=1), kind="stable")[:n_examples]
 
 
-def _most_uncertain(prediction: MCPrediction, n_examples: int) -> np.ndarray:
-    return np.argsort(-_uncertainty(prediction), kind="stable")[:n_examples]
+def _list(
+    report: Report, prediction: MCPrediction, data: Dataset, source: Source, rows: np.ndarray
+) -> None:
+    """Lists test rows by their number in the source, or in the test set that it brings."""
+    numbers = np.arange(source.n_test) if source.n_test else data.splits.test
+    measure = "std of the draws" if prediction.entropy is None else "entropy, nats"
+    report.table(
+        "Least certain test examples, by their row in "
+        f"{'x_test' if source.n_test else data.name} from 0",
+        ["row", "truth", "prediction", measure],
+        [[numbers[row], *_example(prediction, data, row)] for row in rows],
+    )
+    if not data.feature_names or _as_images(data.x_test) is not None:
+        return
+    names, columns = data.feature_names[:COLUMNS], source.columns
+    of = f", the first {COLUMNS} of {len(data.feature_names)} columns"
+    for start in range(0, len(rows), EXAMPLES):
+        few = rows[start : start + EXAMPLES]
+        report.table(
+            f"Their values as they came{'' if names == data.feature_names else of}",
+            ["row", *map(str, numbers[few])],
+            [[name, *map(_cell, columns[name][data.splits.test[few]])] for name in names],
+        )
 
 
-def _examples(prediction: MCPrediction, data: Dataset, rows: np.ndarray) -> list[list[str]]:
-    uncertainty = _uncertainty(prediction)
-    return [
-        [str(row), _truth(data, row), _said(prediction, data, row), f"{uncertainty[row]:.3f}"]
-        for row in rows
-    ]
+def _example(prediction: MCPrediction, data: Dataset, row: int) -> list[str]:
+    std, entropy = prediction.std[row], prediction.entropy
+    measure = _numbers(std) if entropy is None else f"{entropy[row].max():.3f}"
+    return [_truth(data, row), _said(prediction, data, row), measure]
+
+
+def _cell(value: str | float) -> str:
+    if isinstance(value, str):
+        return value or "missing"
+    return "missing" if np.isnan(value) else f"{float(value):.7g}"
 
 
 def _truth(data: Dataset, row: int) -> str:
@@ -112,7 +160,7 @@ def _truth(data: Dataset, row: int) -> str:
         return data.class_names[int(y)]
     if data.task == "multilabel":
         return ", ".join(np.array(data.class_names)[y == 1]) or "none"
-    return _numbers(y * data.target_scale + data.target_mean)
+    return _numbers(_of_target(y, data))
 
 
 def _said(prediction: MCPrediction, data: Dataset, row: int) -> str:
@@ -123,11 +171,11 @@ def _said(prediction: MCPrediction, data: Dataset, row: int) -> str:
         return f"{data.class_names[int(mean.argmax())]} ({mean.max():.0%})"
     if data.task == "multilabel":
         return ", ".join(f"{n} ({p:.0%})" for n, p in zip(data.class_names, mean, strict=True))
-    return _numbers(mean * data.target_scale + data.target_mean)
+    return _numbers(mean)
 
 
 def _numbers(values: np.ndarray) -> str:
-    return ", ".join(f"{value:.4g}" for value in np.atleast_1d(values))
+    return ", ".join(f"{value:.6g}" for value in np.atleast_1d(values))
 
 
 def _draw(

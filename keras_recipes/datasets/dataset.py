@@ -9,6 +9,7 @@ from keras.utils import FeatureSpace
 from keras_recipes.checks import check_instance
 from keras_recipes.datasets.images import are_fractions
 from keras_recipes.datasets.pipeline import Pipeline, Predictions
+from keras_recipes.datasets.splits import Splits
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,8 @@ class Dataset:
         y_test: Targets to test on.
         feature_names: The columns that go in, in order; none for images.
         target_names: The name of each target.
+        splits: The number of each row in the source, from 0, as `load_dataset` shared them out; a
+            test set that the source brings comes behind its training set.
         class_names: The names of the classes in the order of their indices; the labels for
             "multilabel"; none for "regression".
         target_mean: Mean of the training rows' target, an array for several; 0 for classes.
@@ -47,6 +50,7 @@ class Dataset:
     y_test: np.ndarray = field(repr=False)
     feature_names: tuple[str, ...] = field(repr=False)
     target_names: tuple[str, ...]
+    splits: Splits = field(repr=False)
     class_names: tuple[str, ...] = ()
     target_mean: float | np.ndarray = 0.0
     target_scale: float | np.ndarray = 1.0

@@ -82,6 +82,7 @@ def load_dataset(
         name=raw.name,
         task=encoded.task,
         target_names=_target_names(raw, encoded),
+        splits=splits,
         class_names=_class_names(raw, encoded),
         **_inputs(raw, splits),
         **_targets(encoded, splits, raw.where),

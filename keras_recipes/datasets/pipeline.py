@@ -108,8 +108,15 @@ class Pipeline(keras.Model):
         self.built = True  # its parts are
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        encoded = inputs if self.preprocessing is None else self._encode(inputs)
-        return self.predictions(self.model(encoded, training=training))
+        return self.predictions(self.model(self.prepare(inputs), training=training))
+
+    def prepare(self, inputs: Any) -> Any:
+        """Returns what `model` takes for raw inputs, encoded as in training.
+
+        Raises:
+            ValueError: If a column is missing.
+        """
+        return inputs if self.preprocessing is None else self._encode(inputs)
 
     def predict(self, x: Any, **kwargs: Any) -> Any:
         """Returns the predictions for x, as `keras.Model.predict` does; missing texts may be None."""

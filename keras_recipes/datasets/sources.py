@@ -61,6 +61,13 @@ class Source:
     class_names: tuple[str, ...] = ()
     n_test: int = 0
 
+    @property
+    def columns(self) -> Columns:
+        """The columns of x by name; none of images."""
+        if isinstance(self.x, np.ndarray):
+            return {name: self.x[:, index] for index, name in enumerate(self.feature_names)}
+        return self.x
+
 
 def read_source(source: str | os.PathLike[str], target: str | None) -> Source:
     """Returns the data that `source` and `target`, as `load_dataset` takes them, stand for."""

@@ -217,6 +217,14 @@ def test_the_seed_makes_the_split(houses):
     assert set(first.x_test[:, 0]) != set(other.x_test[:, 0])
 
 
+def test_the_splits_tell_which_row_of_the_source_is_which(houses):
+    data, frame = load_dataset(houses, "price"), pd.read_csv(houses)
+    for name, rows in vars(data.splits).items():
+        y = getattr(data, f"y_{name}") * data.target_scale + data.target_mean
+        np.testing.assert_allclose(y, frame["price"][rows], rtol=1e-5)
+    assert sorted(np.concatenate([*vars(data.splits).values()])) == list(range(ROWS))
+
+
 def test_fractions_are_of_all_rows_and_of_the_others(houses):
     data = load_dataset(houses, "price", test_fraction=0.5, validation_fraction=0.1)
     assert [len(x) for x in parts(data, "x")] == [90, 10, 100]

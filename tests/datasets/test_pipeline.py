@@ -118,6 +118,15 @@ def test_columns_may_be_lists_of_texts_with_none():
     )
 
 
+def test_it_prepares_what_its_model_takes():
+    pipeline = pipeline_of(1, Predictions("regression"))
+    expected = encode(pipeline.preprocessing, COLUMNS)
+    np.testing.assert_array_equal(pipeline.prepare(COLUMNS), expected)
+    x = np.ones((2, 3), "float32")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    assert Pipeline(model, Predictions("regression")).prepare(x) is x
+
+
 def test_a_missing_column_is_named():
     pipeline = pipeline_of(1, Predictions("regression"))
     columns = {name: column for name, column in COLUMNS.items() if name != "a/b"}

@@ -47,6 +47,22 @@ def test_npz_columns_are_numbered(tmp_path):
     assert (source.feature_names, source.target_name) == (("x0", "x1", "x2"), "y")
 
 
+def test_columns_by_name(tmp_path):
+    np.savez(tmp_path / "two.npz", x=np.arange(6).reshape(3, 2), y=np.ones(3))
+    columns = read_source(tmp_path / "two.npz", None).columns
+    assert {name: list(column) for name, column in columns.items()} == {
+        "x0": [0, 2, 4],
+        "x1": [1, 3, 5],
+    }
+    columns = read_source(csv(tmp_path, "size,place,price\n1,a,2\n3,b,4\n"), "price").columns
+    assert {name: list(column) for name, column in columns.items()} == {
+        "size": [1, 3],
+        "place": ["a", "b"],
+    }
+    np.savez(tmp_path / "images.npz", x=TRAIN[0], y=TRAIN[1])
+    assert read_source(tmp_path / "images.npz", None).columns == {}
+
+
 def test_csv(tmp_path):
     source = read_source(str(csv(tmp_path, "a,price,b\n1,20230101,x\n2,20230102,\n")), "price")
     assert (source.name, source.feature_names, source.target_name) == ("data", ("a", "b"), "price")

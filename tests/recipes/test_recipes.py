@@ -244,10 +244,47 @@ def test_mc_dropout_of_a_regression_fits_the_noise(tmp_path):
     result = run(tmp_path, "mc_dropout", "--data", "diabetes", "--epochs", 3, "--show", 2)
     assert result.returncode == 0, result.stderr
     shares = re.search(
-        r"targets in the 90% interval │\s*([0-9.]+)% │\s*([0-9.]+)% │\s*([0-9.]+)%", result.stdout
+        r"targets in the 90% interval\s*│\s*([0-9.]+)% │\s*([0-9.]+)% │\s*([0-9.]+)%", result.stdout
     )
     noise, dropout, both = map(float, shares.groups())
     assert dropout < min(noise, both)
+
+
+def test_mc_dropout_shows_an_example_as_it_is_in_the_file(tmp_path, report):
+    frame = flowers()
+    frame["price"] = 300_000 + 1000 * frame["petals"] + 100 * np.arange(len(frame))
+    frame.to_csv(tmp_path / "flowers.csv", index=False)
+    arguments = ("--data", "flowers.csv", "--target", "price", "--show", 6)
+    scores, examples, *values = report("mc_dropout", *arguments, figures=["calibration"])
+    likelihood = scores["log likelihood in target units"]
+    assert all(float(likelihood[name]) < -5 for name in ("noise alone", "both"))
+    assert len(examples) == 6
+    for row, example in examples.items():
+        assert float(example["truth"]) == frame["price"][int(row)]
+        assert 10 < float(example["std of the draws"]) < 100_000
+    for table in values:
+        for column, cells in table.items():
+            for row, cell in list(cells.items())[1:]:
+                expected = frame[column][int(row)]
+                if pd.isna(expected):
+                    assert cell == "missing"
+                elif isinstance(expected, str):
+                    assert cell == expected
+                else:
+                    assert float(cell) == pytest.approx(expected, rel=1e-6)
+    shown = [row for table in values for row in list(table["petals"])[1:]]
+    assert shown == list(examples)
+
+
+def test_mc_dropout_counts_the_rows_of_a_test_set_of_the_file(tmp_path, report):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(120, 14)).astype("float32"), np.arange(120) % 3
+    np.savez(tmp_path / "own.npz", x_train=x[:80], y_train=y[:80], x_test=x[80:], y_test=y[80:])
+    _, examples, values = report("mc_dropout", "--data", "own.npz", "--show", 4)
+    assert list(values) == [f"x{index}" for index in range(12)]
+    for row, example in examples.items():
+        assert example["truth"] == str(y[80 + int(row)])
+        assert float(values["x3"][row]) == pytest.approx(x[80 + int(row), 3], rel=1e-6)
 
 
 def test_diagnose_tells_of_a_saved_model(trained, tmp_path):
@@ -267,72 +304,6 @@ def test_diagnose_tells_of_a_saved_model(trained, tmp_path):
         "vanishing gradients at hidden_1"
         in run(tmp_path, "diagnose", "--model", "sick.keras").stdout
     )
-
-
-def diagnose_here(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["diagnose", *map(str, arguments)])
-    with warnings.catch_warnings():
-        command.run(importlib.import_module("recipes.diagnose").main)
-
-
-@pytest.mark.parametrize(
-    "loss", ["categorical_crossentropy", "mse", keras.losses.CategoricalHinge()]
-)
-def test_diagnose_fits_the_data_to_what_the_model_takes(loss, tmp_path, monkeypatch, capsys):
-    x = keras.Input((8, 8, 1))
-    hidden = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="elu", name="filters")(x))
-    model = keras.Model(x, keras.layers.Dense(10, "softmax")(hidden))
-    model.compile("sgd", loss)
-    model.save(tmp_path / "model.keras")
-    diagnose_here(monkeypatch, "--model", tmp_path / "model.keras")
-    assert re.search(r"filters +elu .*\n.*\nloss \d", capsys.readouterr().out)
-
-
-def two_inputs():
-    a, b = keras.Input((64,)), keras.Input((64,))
-    return keras.Model([a, b], keras.layers.Dense(10, "softmax")(a + b))
-
-
-def too_small():
-    return keras.Sequential([keras.Input((64,)), keras.layers.Dense(4, "softmax")])
-
-
-def other_features():
-    return keras.Sequential([keras.Input((30,)), keras.layers.Dense(10, "softmax")])
-
-
-@pytest.mark.parametrize(
-    ("build", "loss", "match"),
-    [
-        (two_inputs, "mse", "must have one input of a known shape"),
-        (too_small, "categorical_crossentropy", "`y` must have the shape (n, 4)"),
-        (other_features, "mse", "`x` must have the shape (n, 30)"),
-        (too_small, None, "compiled"),
-        (None, None, "must be a model that Keras can load"),
-    ],
-)
-def test_diagnose_says_what_does_not_fit(build, loss, match, tmp_path, monkeypatch, capsys):
-    path = tmp_path / "model.keras"
-    if build is None:
-        path.write_text("not a model")
-    else:
-        model = build()
-        if loss:
-            model.compile("sgd", loss)
-        model.save(path)
-    with pytest.raises(SystemExit, match="2"):
-        diagnose_here(monkeypatch, "--model", path)
-    [line] = capsys.readouterr().err.splitlines()
-    assert match in line
-
-
-def test_diagnose_says_how_to_install_what_draws(tmp_path, monkeypatch, capsys):
-    keras_recipes.build_default_dnn(64, 10, "multiclass").save(tmp_path / "model.keras")
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    arguments = ["--model", tmp_path / "model.keras", "--plot", tmp_path / "layers.png"]
-    with pytest.raises(SystemExit, match="2"):
-        diagnose_here(monkeypatch, *arguments)
-    assert "pip install 'keras-recipes[plot]'" in capsys.readouterr().err
 
 
 def test_a_command_ends_with_status_2_and_without_a_traceback(tmp_path):
