@@ -20,6 +20,9 @@ from keras_recipes.kernels import kernels_of, layers_with_kernels
 from keras_recipes.optimizers.following import innermost, steps_taken
 from keras_recipes.pruning import cubic_sparsity, prune
 
+ARGUMENTS = (
+    "final_sparsity", "begin_step", "end_step", "initial_sparsity", "every", "scope", "exclude"
+)  # fmt: skip
 CHOICES, MOST_BETWEEN = 50, 100  # of weights on a ramp; steps between two of them
 
 
@@ -146,6 +149,10 @@ class MagnitudePruning(keras.callbacks.Callback):
                 "mixed precision left steps out. Train longer, or end the ramp earlier.",
                 stacklevel=2,
             )
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that training depends on, as JSON can hold them."""
+        return {name: getattr(self, name) for name in ARGUMENTS}
 
     def get_state(self) -> dict[str, Any]:
         """Returns where the ramp began and the masks, a bit a weight, as JSON can hold them."""
