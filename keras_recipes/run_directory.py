@@ -122,9 +122,9 @@ class RunDirectory:
 
     def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         changed = [
-            f"{name}: {before.get(name)!r} before, {now.get(name)!r} now"
-            for name in {**before, **now}
-            if before.get(name) != now.get(name)
+            f"{name}: {before[name]!r} before, {now.get(name)!r} now"
+            for name in before  # an earlier version kept fewer
+            if before[name] != now.get(name)
         ]
         if changed:
             raise ValueError(

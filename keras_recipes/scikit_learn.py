@@ -1,8 +1,11 @@
 """The builders as scikit-learn estimators: what `keras.wrappers` calls with the data to fit.
 
 The builders themselves are no models for the wrappers, which call theirs with `X` and `y`. Keras's
-wrapper of a classifier has no `predict_proba`, so that scikit-learn's `scoring="roc_auc_ovr"`
-fails; `decision_function` gives the probabilities. `sklearn.base.clone`, and with it
+wrapper of a classifier has no `predict_proba`: `decision_function` gives the probabilities, a column
+for each class, of two classes too. So scikit-learn's scorers `"roc_auc"`, `"roc_auc_ovr"` and
+`"neg_log_loss"` fail; a function does it, such as
+`scoring=lambda network, x, y: roc_auc_score(y, network.decision_function(x)[:, 1])` of two classes,
+and `log_loss(y, network.decision_function(x))` of any number. `sklearn.base.clone`, and with it
 cross-validation and `TransformedTargetRegressor`, loses its `fit_kwargs`: pass them to `fit`, or as
 `params=`. To search keywords of the builder give `GridSearchCV` whole dictionaries:
 `{"model_kwargs": [{"l2": 0.1}, {"l2": 0.01}]}`.

@@ -101,7 +101,8 @@ def fit(
             memory, 50 steps else, and 1 on several devices.
         checkpoint_every: Steps, or time as a `datetime.timedelta`, between two checkpoints in
             `run_dir`; None for as often as 2% of the training time allows.
-        callbacks: More Keras callbacks, in a list.
+        callbacks: More Keras callbacks, in a list. Of those that have a `get_state` the run keeps
+            the state, and what their `get_config`, if any, returns must stay the same.
         seed: Seeds shuffling and dropout, globally, by `keras.utils.set_random_seed`.
         verbose: As for `keras.Model.fit`.
 
@@ -149,7 +150,7 @@ def fit(
         run = saved = None
         if run_dir is not None:
             run = RunDirectory(Path(run_dir))
-            settings |= _identity(model, examples, validation)
+            settings |= _identity(model, examples, validation, callbacks)
             stack.enter_context(run.opened(settings, resume))
             saved = load_checkpoint(run.checkpoints)
         if seed is not None:
@@ -221,9 +222,12 @@ def _start(settings: dict[str, Any], curve: LearningRateCurve | None) -> dict[st
 
 
 def _identity(
-    model: keras.Model, examples: Examples, validation: Examples | None
-) -> dict[str, str | None]:
-    """What tells whether the model and the data are those of the run that is to go on."""
+    model: keras.Model,
+    examples: Examples,
+    validation: Examples | None,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> dict[str, Any]:
+    """What tells whether model, data and callbacks are those of the run that is to go on."""
 
     def of(part: Any) -> str:
         text = json.dumps(keras.saving.serialize_keras_object(part)["config"], default=str)
@@ -235,7 +239,14 @@ def _identity(
         "optimizer": of(model.optimizer),
         "data": examples.fingerprint(),
         "validation_data": validation.fingerprint() if validation else None,
+        "callbacks": [_described(each) for each in callbacks if hasattr(each, "get_state")],
     }
+
+
+def _described(callback: keras.callbacks.Callback) -> str:
+    config = callback.get_config() if hasattr(callback, "get_config") else {}
+    listed = (f"{name}={json.dumps(value, default=str)}" for name, value in config.items())
+    return f"{type(callback).__name__}({', '.join(listed)})"
 
 
 def _check_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:

@@ -36,6 +36,12 @@ def rate(outcomes: Sequence[Outcome]) -> str:
     return f"{statistics.median(each.rate for each in outcomes):.2g}"
 
 
+def last_rate(outcomes: Sequence[Outcome]) -> str:
+    """The column of the learning rate at the end, of the first seed that did not diverge."""
+    rates = (each.history["learning_rate"] for each in outcomes if each.history)
+    return f"{next(rates, [math.nan])[-1]:.2g}"
+
+
 def multiples(outcomes: Sequence[Outcome]) -> str:
     """The column of how many times the suggested rate that is, seed by seed."""
     return ", ".join(f"{each.multiple:.2g}" for each in outcomes)

@@ -12,7 +12,7 @@ from recipes.command import count, report_parser, run
 from recipes.report import Report
 
 INITIALIZERS = {"Glorot": "glorot_normal", "He": "he_normal", "LeCun": "lecun_normal"}
-ACTIVATIONS = [name for name in kr.guide.INITIALIZERS if name not in ("softmax",)]
+ACTIVATIONS = [name for name in kr.guide.INITIALIZERS if name != "softmax"]  # of outputs
 QUICK = ("tanh", "relu", "selu")
 DRAWN = ("tanh", "sigmoid", "relu", "elu", "selu")
 SHOWN = {"Glorot": "Glorot, LeCun", "He": "He"}  # in layers of one width two are the same

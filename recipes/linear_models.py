@@ -138,14 +138,13 @@ def _plot(report: Report, models: Models, strengths: np.ndarray) -> None:
     path = [weights(models.regression(l1, 0.0))[:, 0] for l1 in strengths]
     alphas = np.geomspace(strengths[0], strengths[-1], 100) / 2
     _, theirs, _ = lasso_path(models.x, models.data.y_train, alphas=alphas)
-    names = models.data.feature_names
-    named = len(names) == len(theirs)  # not where a column of texts became several
+    names = models.data.input_names or [None] * len(theirs)  # images have none
     for index in range(len(theirs)):
         axes.plot(2 * alphas[::-1], theirs[index], color=f"C{index}", linewidth=0.8)
-        ours, label = [each[index] for each in path], names[index] if named else None
-        axes.plot(strengths, ours, "o", color=f"C{index}", markersize=4, label=label)
+        ours = [each[index] for each in path]
+        axes.plot(strengths, ours, "o", color=f"C{index}", markersize=4, label=names[index])
     axes.set(xscale="log", xlabel="l1", ylabel="weight", title="points: fit, lines: lasso_path")
-    if named:
+    if models.data.input_names:
         axes.figure.legend(loc="outside right upper")
     report.figure("lasso_path", axes.figure)
 

@@ -30,7 +30,7 @@ class Report:
 
     Args:
         name: Name of the recipe, its module without the package.
-        arguments: The flags of `report_parser`.
+        arguments: The flags of a recipe, `run_dir` and `page` among them.
 
     Raises:
         ValueError: If the page has no place for the report, or the run directory is none.
@@ -44,8 +44,8 @@ class Report:
         self._page = arguments.page
         if self._page is not None:
             read_page(self._page)  # before anything is trained
-        self._directory = arguments.run_dir or new_run_directory(name)
-        check_directory(self._directory)
+        self.directory = arguments.run_dir or new_run_directory(name)
+        check_directory(self.directory)
         self._parts: list[str] = []
         self._figures: list[Path] = []
 
@@ -57,12 +57,7 @@ class Report:
     def table(self, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Adds a table, its first column of names, the others of numbers."""
         texts = [[str(cell) for cell in row] for row in rows]
-        table = Table(title=title, box=box.ROUNDED)
-        for index, column in enumerate(header):
-            table.add_column(column, justify="right" if index else "left")
-        for row in texts:
-            table.add_row(*row)
-        self.console.print(table)
+        self.console.print(terminal_table(title, header, texts))
         self._parts.append(f"**{title}**\n\n{markdown_table(header, texts)}")
 
     def axes(self, *shape: int, size: tuple[float, float] = (8, 4)) -> Any:
@@ -103,8 +98,8 @@ class Report:
 
     def _place(self, name: str) -> Path:
         """Where a file goes; the directory is made with the first one, so that no error leaves it."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        return self._directory / name
+        self.directory.mkdir(parents=True, exist_ok=True)
+        return self.directory / name
 
     def _write_page(self, text: str) -> None:
         figures = self._page.parent / "figures"
@@ -117,6 +112,16 @@ class Report:
         page = f"{above}{BEGIN}\n\n{text}\n{END}{below}"
         self._page.write_text(page, encoding="utf-8")
         self.console.print(f"Page: {self._page}", markup=False, soft_wrap=True)
+
+
+def terminal_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Returns a table for the terminal, its first column of names, the others of numbers."""
+    table = Table(title=title, box=box.ROUNDED)
+    for index, column in enumerate(header):
+        table.add_column(column, justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -3,7 +3,7 @@
 import keras
 
 import keras_recipes as kr
-from recipes.columns import epochs_run, multiples, of, rate
+from recipes.columns import epochs_run, last_rate, multiples, of, rate
 from recipes.command import comparison_parser, run
 from recipes.comparison import Comparison, Variant
 
@@ -33,7 +33,7 @@ def main() -> None:
             "epochs": epochs_run,
             "rate": rate,
             "of the suggestion": multiples,
-            "last rate": lambda each: f"{each[0].history['learning_rate'][-1]:.2g}",
+            "last rate": last_rate,
         },
     )
     comparison.plot_losses(outcomes, legend="schedule")

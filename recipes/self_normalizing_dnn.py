@@ -4,12 +4,16 @@ import keras
 
 import keras_recipes as kr
 from keras_recipes.datasets import Dataset
-from recipes.command import new_run_directory, run, training_parser
+from recipes.command import add_page_flag, run, training_parser
+from recipes.report import Report
 from recipes.train import train
 
 
 def main() -> None:
-    arguments = training_parser(__doc__).parse_args()
+    parser = training_parser(__doc__)
+    add_page_flag(parser)
+    arguments = parser.parse_args()
+    report = Report("self_normalizing_dnn", arguments)
 
     def build(data: Dataset) -> keras.Model:
         return kr.build_self_normalizing_dnn(
@@ -21,7 +25,8 @@ def main() -> None:
             seed=arguments.seed,
         )
 
-    train(build, arguments, arguments.run_dir or new_run_directory("self_normalizing_dnn"))
+    train(build, arguments, report.directory, report)
+    report.close()
 
 
 if __name__ == "__main__":

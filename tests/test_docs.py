@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from recipes.__main__ import recipes
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 REPORTING = [
@@ -32,6 +34,11 @@ def test_a_recipe_has_a_page_that_it_wrote(name):
     assert (
         f"python -m {command} --page docs/{name}.md" in again
     )  # with the flags of the measurement
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_the_index_leads_to_a_page_of_each_recipe(name):
+    assert f"python -m recipes.{name} " in (DOCS / f"{name}.md").read_text()
     assert f"]({name}.md)" in (DOCS / "index.md").read_text()
 
 

@@ -7,6 +7,7 @@ from keras.wrappers import SKLearnClassifier, SKLearnRegressor
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -39,6 +40,21 @@ def test_two_classes():
     )
     assert network.fit(x, y == 1).score(x, y == 1) > 0.95
     assert network.model_.name == "self_normalizing_dnn"
+
+
+def test_probabilities_are_scored_by_a_function_where_scikit_learn_wants_others():
+    x, y = load_breast_cancer(return_X_y=True)
+    scores = {
+        "area": lambda network, x, y: roc_auc_score(y, network.decision_function(x)[:, 1]),
+        "entropy": lambda network, x, y: log_loss(y, network.decision_function(x)),
+    }
+    network = SKLearnClassifier(classifier_for, model_kwargs=SMALL)
+    for name, score in scores.items():
+        found = cross_val_score(network, x, y, cv=2, params=FIT, scoring=score)
+        assert found.min() > 0.97 if name == "area" else found.max() < 0.2
+    for scoring in ("roc_auc", "neg_log_loss"):  # what the docstring says
+        with pytest.raises((ValueError, AttributeError)):
+            cross_val_score(network, x, y, cv=2, params=FIT, scoring=scoring, error_score="raise")
 
 
 def test_regresses_as_well_as_a_linear_model():

@@ -11,7 +11,15 @@ import pytest
 import tensorflow as tf
 
 import keras_recipes as kr
-from keras_recipes.schedules import OneCycle
+from keras_recipes import schedules
+from keras_recipes.callbacks import (
+    EarlyStopping,
+    LayerHealth,
+    MagnitudePruning,
+    OneCycle,
+    PerformanceScheduling,
+    Schedule,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 4)).astype("float32")
@@ -35,7 +43,9 @@ def weights(model):
 def test_it_trains_with_one_cycle():
     model, history = fit(epochs=8)
     assert history.history["val_loss"][-1] < 0.2 * history.history["val_loss"][0]
-    expected = OneCycle(kr.find_learning_rate(build(), X[:150], Y[:150]).suggestion, 8 * 5)
+    expected = schedules.OneCycle(
+        kr.find_learning_rate(build(), X[:150], Y[:150]).suggestion, 8 * 5
+    )
     rates = [float(expected(5 * epoch + 4)) for epoch in range(8)]
     assert history.history["learning_rate"] == pytest.approx(rates)
     assert min(history.history["momentum"]) < 0.9
@@ -274,6 +284,50 @@ def test_another_model_or_other_data_are_another_run(tmp_path, changed, match):
     fit(run_dir=tmp_path, epochs=1)
     with pytest.raises(ValueError, match=match):
         fit(run_dir=tmp_path, **{"epochs": 1, **changed})
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "match"),
+    [
+        ([MagnitudePruning(0.9, 2, 9)], [MagnitudePruning(0.5, 2, 9)], "sparsity=0.9, .*=0.5, "),
+        ([MagnitudePruning(0.9, 2, 9)], [], r"callbacks: \['MagnitudePruning.* before, \[\] now"),
+        ([], [MagnitudePruning(0.9, 2, 9, exclude=["output"])], r'before, .*exclude=\["output"\]'),
+        ([OneCycle(0.1)], [OneCycle(0.1, cycle_momentum=False)], "=true, .*=false, "),
+        ([Schedule("power", 0.1)], [Schedule("power", 0.1, power=2)], "now"),
+        ([EarlyStopping(3)], [EarlyStopping(4)], "patience=3, .*patience=4, "),
+        ([PerformanceScheduling()], [PerformanceScheduling(min_learning_rate=1e-3)], "=0.001"),
+    ],
+)
+def test_other_callbacks_are_another_run(tmp_path, before, now, match):
+    arguments = {"run_dir": tmp_path, "schedule": None}
+    fit(callbacks=before, **arguments)
+    with pytest.raises(ValueError, match=f"The arguments must be those of the run.*{match}"):
+        fit(callbacks=now, **arguments)
+
+
+def test_callbacks_may_come_and_go_where_training_does_not_depend_on_them(tmp_path):
+    class Counting(keras.callbacks.Callback):  # of one's own, without arguments
+        def get_state(self):
+            return 3
+
+        def set_state(self, state):
+            self.count = state
+
+    fit(run_dir=tmp_path, callbacks=[Counting(), LayerHealth()])
+    counting = Counting()
+    fit(run_dir=tmp_path, callbacks=[counting, keras.callbacks.TerminateOnNaN()])
+    assert counting.count == 3
+
+
+def test_a_run_of_before_callbacks_were_compared_goes_on(tmp_path):
+    pruning = MagnitudePruning(0.5, 0, 9)
+    fit(run_dir=tmp_path, callbacks=[pruning])
+    path = tmp_path / "run.json"
+    settings = json.loads(path.read_text())
+    assert settings.pop("callbacks")
+    path.write_text(json.dumps(settings))
+    _, history = fit(run_dir=tmp_path, callbacks=[pruning])
+    assert len(history.epoch) == 3
 
 
 def test_an_interrupted_fit_gives_the_optimizer_back():

@@ -4,6 +4,7 @@ import keras
 
 from keras_recipes.checks import check_integer, check_text
 
+ARGUMENTS = ("patience", "monitor", "start_from_epoch")
 STATE = ("best", "wait", "best_epoch", "stopped_epoch")
 
 
@@ -39,6 +40,10 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         super().on_train_begin(logs)
         self.best = None  # Keras 3.12 leaves it
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that training depends on, as JSON can hold them."""
+        return {name: getattr(self, name) for name in ARGUMENTS}
 
     def get_state(self) -> dict[str, Any]:
         """Returns the best value and the counters, as JSON can hold them."""

@@ -20,6 +20,9 @@ from keras_recipes.kernels import kernels_of, layers_with_kernels
 from keras_recipes.optimizers.following import innermost, steps_taken
 from keras_recipes.pruning import cubic_sparsity, prune
 
+ARGUMENTS = (
+    "final_sparsity", "begin_step", "end_step", "initial_sparsity", "every", "scope", "exclude"
+)  # fmt: skip
 CHOICES, MOST_BETWEEN = 50, 100  # of weights on a ramp; steps between two of them
 
 
@@ -53,7 +56,8 @@ class MagnitudePruning(keras.callbacks.Callback):
             the ramp, 100 steps apart at most.
         scope: `"model"`: the smallest weights of all kernels go, wherever they are, which costs the
             least accuracy; or `"layer"`: each kernel comes to the same sparsity.
-        exclude: Names of layers that stay dense, in a list: often the output layer.
+        exclude: Names of layers that stay dense, in a list: often the output layer. That of a
+            wrapper or a model stands for what is inside.
 
     Raises:
         TypeError: If an argument is of the wrong kind.
@@ -147,6 +151,10 @@ class MagnitudePruning(keras.callbacks.Callback):
                 stacklevel=2,
             )
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that training depends on, as JSON can hold them."""
+        return {name: getattr(self, name) for name in ARGUMENTS}
+
     def get_state(self) -> dict[str, Any]:
         """Returns where the ramp began and the masks, a bit a weight, as JSON can hold them."""
         packed = [np.packbits(ops.convert_to_numpy(mask)).tobytes() for mask in self._masks]
@@ -205,16 +213,18 @@ class MagnitudePruning(keras.callbacks.Callback):
             kernel.assign(ops.where(mask, kernel, ops.zeros_like(kernel)))
 
     def _pruned_kernels(self) -> list[keras.Variable]:
-        found = [
-            (layer.name, kernel)
-            for layer in layers_with_kernels(self.model)
-            for kernel in kernels_of(layer)
-            if kernel.trainable
+        layers = layers_with_kernels(self.model)
+        found = {id(each): each for layer in layers for each in kernels_of(layer) if each.trainable}
+        inside = [  # of each layer, wrapper and model: two may have one name
+            (layer.name, kernels)
+            for layer in self.model._flatten_layers(include_self=False)
+            if (kernels := {id(weight) for weight in layer.weights} & found.keys())
         ]
         for name in self.exclude:
-            names = dict.fromkeys(layer for layer, _ in found)
+            names = dict.fromkeys(layer for layer, _ in inside)
             check_choice("exclude", name, names, "These layers have kernels.")
-        pruned = [kernel for name, kernel in found if name not in self.exclude]
+        excluded = set().union(*(kernels for name, kernels in inside if name in self.exclude))
+        pruned = [kernel for key, kernel in found.items() if key not in excluded]
         if not pruned:
             raise ValueError(
                 "The model must have a layer with a kernel that trains and is not excluded. "

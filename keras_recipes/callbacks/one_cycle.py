@@ -85,5 +85,17 @@ class OneCycle(Schedule):
                 stacklevel=2,
             )
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that training depends on, as JSON can hold them."""
+        config = super().get_config()
+        del config["name"]
+        return {
+            "max_learning_rate": config.pop("learning_rate"),
+            "cycle_momentum": self.cycle_momentum,
+            "max_momentum": self.max_momentum,
+            "min_momentum": self.min_momentum,
+            **config,
+        }
+
     def _model_can_cycle(self) -> bool:
         return self._model is None or can_follow_momentum(self._model.optimizer)

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_recipes.checks import check_choice, check_integer, check_number, check_text
 
+ARGUMENTS = ("factor", "patience", "monitor", "mode", "min_delta", "cooldown")
 STATE = ("best", "wait", "cooldown_counter")
 
 
@@ -73,6 +74,13 @@ class PerformanceScheduling(keras.callbacks.ReduceLROnPlateau):
         if epoch == 0:
             self._reset()
             self.best = None  # Keras 3.12 leaves it
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that training depends on, as JSON can hold them."""
+        return {
+            **{name: getattr(self, name) for name in ARGUMENTS},
+            "min_learning_rate": self.min_lr,
+        }
 
     def get_state(self) -> dict[str, Any]:
         """Returns the best value, the counters and the learning rate, as JSON can hold them."""

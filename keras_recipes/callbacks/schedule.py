@@ -94,6 +94,15 @@ class Schedule(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.restore()
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that training depends on, as JSON can hold them."""
+        return {
+            "name": self.name,
+            "learning_rate": self.learning_rate,
+            "total_steps": self.total_steps,
+            **self.options,
+        }
+
     def get_state(self) -> dict[str, Any]:
         """Returns the optimizer's step at which the schedule began, as JSON can hold it."""
         return {"first_step": self._first_step}

@@ -9,6 +9,7 @@ from keras.utils import FeatureSpace
 from keras_recipes.checks import check_instance
 from keras_recipes.datasets.images import are_fractions
 from keras_recipes.datasets.pipeline import Pipeline, Predictions
+from keras_recipes.datasets.preprocessing import encoded_names
 from keras_recipes.datasets.splits import Splits
 
 
@@ -60,6 +61,13 @@ class Dataset:
     def input_shape(self) -> tuple[int, ...]:
         """Shape of an input, as the builders take it."""
         return self.x_train.shape[1:]
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The name of each input: a column, or `column=text` for each text of one; none for images."""
+        if self.preprocessing is None:
+            return self.feature_names
+        return encoded_names(self.preprocessing, self.feature_names)
 
     @property
     def scaled(self) -> bool:

@@ -181,6 +181,16 @@ def encode(space: FeatureSpace, columns: Mapping[str, Any]) -> Any:
     return ops.concatenate([encoded[feature_key(name)] for name in columns], axis=-1)
 
 
+def encoded_names(space: FeatureSpace, columns: Iterable[str]) -> tuple[str, ...]:
+    """Returns the name of each number that `encode` returns for `columns`, in order."""
+    names: list[str] = []
+    for name in columns:
+        layer = space.preprocessors[feature_key(name)]
+        texts = layer.vocabulary if isinstance(layer, OneHot) else None
+        names += [name] if texts is None else [f"{name}={text or '(missing)'}" for text in texts]
+    return tuple(names)
+
+
 def feature_key(column: str) -> str:
     """Returns the name of `column` in the FeatureSpace: Keras refuses a `/` in names."""
     return column.replace("%", "%25").replace("/", "%2F")

@@ -19,7 +19,8 @@ class CoefficientTable:
         feature_names: The name of each feature.
         output_names: The name of each output.
         coefficients: (features, outputs): what a prediction, or its log-odds, gains for one unit
-            more of a feature.
+            more of a feature as the model takes it. A CSV's columns and a regression's targets are
+            scaled by `load_dataset`: there a unit of either is about a standard deviation.
         standardized: The same for one standard deviation more, as the model's `Normalization` layer
             has it: what the penalties act on, and what compares features. As `coefficients` where
             the model has no such layer.
@@ -76,7 +77,7 @@ def coefficient_table(
 
     Args:
         model: A model of `build_linear_regression` or `build_logistic_regression`, or like it.
-        feature_names: A name for each feature, as `load_dataset(...).feature_names` has them; None
+        feature_names: A name for each feature, as `load_dataset(...).input_names` has them; None
             for x0, x1, ...
         output_names: A name for each output: the targets, or the classes; None for y0, y1, ... For a
             binary logistic regression one, that of class 1.
@@ -87,7 +88,7 @@ def coefficient_table(
             features or outputs.
 
     Example:
-        >>> print(coefficient_table(model, data.feature_names))
+        >>> print(coefficient_table(model, data.input_names))
     """
     parts = read(model, "linear", "sigmoid", "softmax")
     coefficients, intercepts = parts.in_units_of_inputs()

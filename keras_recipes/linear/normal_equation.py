@@ -15,6 +15,7 @@ from keras_recipes.optimizers.following import innermost
 # Share of a feature's variance that the others leave over, and rounding: of a feature that they give,
 # in single precision too, up to 1e-14 was left, with 10 to 1,000 features.
 DEPENDENT = 1e-13
+ROUNDING = 1e-10  # of an entry of a direction that changes no prediction
 CONSTANT = 1e-12  # deviation of a feature against its mean, and rounding
 
 
@@ -30,8 +31,10 @@ def solve_normal_equation(
     Then X'X is factorized (Cholesky). Where it is numerically singular, as with more features than
     examples or a feature of which the others leave over no more than rounding, a warning says so,
     and of the weights of least loss those of the smallest norm are set, which the pseudo-inverse
-    gives. A `Normalization` layer in the model is kept: the weights, and the penalty, are those of
-    the standardized inputs.
+    gives, in the units of each feature. A `Normalization` layer in the model is kept: the weights,
+    and the penalty, are those of the standardized inputs. Build with one (`adapt_to`) where some
+    features are copies, others nearly so, and scales a million apart: there the single precision
+    of the weights loses the prediction.
 
     Args:
         model: A linear regression, of `build_linear_regression` or like it: Normalization and
@@ -173,7 +176,8 @@ def _smallest(
     solution = vectors[:, kept] @ (vectors[:, kept].T @ target / values[kept, np.newaxis])
     solution /= scale[:, np.newaxis]
     # The smallest in the features' own units: without its part along what changes no prediction.
-    free, _ = np.linalg.qr(vectors[:, ~kept] / scale[:, np.newaxis])
+    free = np.where(np.abs(vectors) < ROUNDING, 0, vectors)[:, ~kept]  # a small scale magnifies it
+    free, _ = np.linalg.qr(free / scale[:, np.newaxis])
     return solution - free @ (free.T @ solution), int(kept.sum())
 
 

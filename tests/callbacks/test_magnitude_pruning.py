@@ -123,6 +123,16 @@ def test_it_reaches_its_sparsity_in_fit(scope, compiled_from, monkeypatch):
     assert all(np.array(weight).all() for weight in others)
 
 
+@pytest.mark.parametrize("name", ["bounded", "inside", "block"])
+def test_a_layer_is_excluded_by_the_name_of_what_it_is_in(name):
+    inside = keras.layers.Dense(16, "elu", name="inside")
+    block = keras.Sequential([kr.layers.MaxNorm(inside, 1.0, name="bounded")], name="block")
+    model = keras.Sequential([keras.Input((6,)), block, keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X, Y, epochs=3, callbacks=[MagnitudePruning(0.5, 0, 10, exclude=[name])], verbose=0)
+    assert zeros(model) == [0, 8]
+
+
 def test_layers_can_be_excluded():
     model = build()
     pruning = MagnitudePruning(0.5, 0, 10, exclude=["output"])

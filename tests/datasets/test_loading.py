@@ -97,7 +97,7 @@ def test_images_of_bytes_become_fractions_with_a_channel(tmp_path, dtype):
         tmp_path, x_train=images[:30], y_train=labels[:30], x_test=images[30:], y_test=labels[30:]
     )
     data = load_dataset(path)
-    assert (data.input_shape, data.feature_names) == ((5, 6, 1), ())
+    assert (data.input_shape, data.feature_names, data.input_names) == ((5, 6, 1), (), ())
     np.testing.assert_array_equal(data.x_test[..., 0], images[30:].astype(np.float32) / 255)
     np.testing.assert_array_equal(data.y_test, labels[30:])
     assert data.adapt_to is None
@@ -207,6 +207,12 @@ def test_a_csv_is_encoded_by_what_the_training_rows_hold(houses):
         np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-6)
     assert data.x_train.shape[1] == 2 + len(places)
     assert data.feature_names == ("row", "median income", "place")
+    texts = [f"place={place or '(missing)'}" for place in places.index]
+    assert data.input_names[:2] == ("row", "median income")
+    assert sorted(data.input_names[2:]) == sorted(texts)
+    last = texts.index(data.input_names[-1])
+    expected = (frame["place"].fillna("")[rows["t"]] == places.index[last]).sum()
+    assert data.x_train[:, -1].sum() == expected
     assert data.target_names == ("price",)
 
 

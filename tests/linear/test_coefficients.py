@@ -29,6 +29,20 @@ def test_coefficients_are_in_the_units_of_the_inputs(adapt_to):
     assert len(table) == 10
 
 
+def test_the_names_of_the_inputs_of_a_csv(tmp_path):
+    sizes, colours = X[:, 2], np.where(X[:, 3] > 90, "red", "white")
+    lines = [",".join(map(str, row)) for row in zip(sizes, colours, Y, strict=True)]
+    (tmp_path / "houses.csv").write_text("\n".join(["size,colour,price", *lines]))
+    data = kr.load_dataset(tmp_path / "houses.csv", "price")
+    model = kr.build_linear_regression(data.input_shape)
+    kr.solve_normal_equation(model, data.x_train, data.y_train, l2=1e-6)
+    table = coefficient_table(model, data.input_names, data.target_names)
+    assert set(table.feature_names) == {"size", "colour=red", "colour=white"}
+    by_name = dict(zip(table.feature_names, table.coefficients[:, 0], strict=True))
+    assert by_name["colour=red"] == pytest.approx(-by_name["colour=white"], rel=0.01)
+    assert by_name["colour=red"] > 0.05
+
+
 def test_the_printed_table_has_the_names():
     lines = str(coefficient_table(solved(adapt_to=X), NAMES)).splitlines()
     assert lines[0].split() == ["feature", "coefficient", "per", "deviation"]

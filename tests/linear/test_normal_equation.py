@@ -195,6 +195,18 @@ def test_of_a_singular_matrix_takes_the_smallest_weights_and_says_so(name):
         np.testing.assert_allclose(bias, theirs.intercept_, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize(("large", "small"), [(1e9, 1e-2), (1e6, 1e-6)])
+def test_of_a_copy_takes_the_smallest_weights_beside_features_of_another_scale(large, small):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 4)) * [1, large, small, 1]
+    x = np.column_stack([x, 2 * x[:, 1]])
+    weights = np.array([1, 1 / large, 1 / small, 2, 0])
+    with pytest.warns(UserWarning, match="the 5 features have rank 4 "):
+        kernel, _ = solved(x, x @ weights)
+    weights[[1, 4]] = np.array([0.2, 0.4]) / large  # along (1, 2), which is what x has of both
+    np.testing.assert_allclose(kernel[:, 0], weights, rtol=1e-5)
+
+
 @pytest.mark.parametrize("degree", [8, 9, 10])
 def test_powers_that_are_nearly_dependent_are_not_singular(degree):
     rng = np.random.default_rng(0)

@@ -3,6 +3,7 @@
 import sys
 import warnings
 
+import keras
 import numpy as np
 import pytest
 from keras.callbacks import LambdaCallback
@@ -10,11 +11,19 @@ from matplotlib.figure import Figure
 
 import keras_recipes
 from keras_recipes import build_default_dnn, load_dataset
-from recipes import cnn, command, regularization
+from recipes import book_exercise, cnn, command, regularization
 from recipes import comparison as comparison_module
 from recipes import report as report_module
-from recipes.columns import mean_and_deviation
-from recipes.comparison import FARTHEST, QUICK_EPOCHS, Comparison, Variant, lowest, score
+from recipes.columns import last_rate, mean_and_deviation
+from recipes.comparison import (
+    FARTHEST,
+    QUICK_EPOCHS,
+    Comparison,
+    Outcome,
+    Variant,
+    lowest,
+    score,
+)
 from recipes.loss_figure import draw_losses
 from recipes.sparse_models import penalties_for
 
@@ -218,6 +227,27 @@ def test_the_exercise_goes_through_its_steps(report):
     assert min(column(table, "test accuracy").values()) > 0.8
 
 
+class Opened(Exception):
+    """Ends a recipe where it would train."""
+
+
+@pytest.mark.parametrize(("flags", "name"), [([], "digits"), (["--data", "wine"], "wine")])
+def test_the_exercise_is_on_digits_where_cifar10_is_not_to_be_had(flags, name, monkeypatch, capsys):
+    def load_data():
+        raise OSError("no connection")
+
+    def run(comparison, *_, **__):
+        raise Opened(comparison.data.name)
+
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", load_data)
+    monkeypatch.setattr(Comparison, "run", run)
+    monkeypatch.setattr(sys, "argv", ["book_exercise", *flags])
+    with pytest.raises(Opened, match=name):
+        book_exercise.main()
+    told = "CIFAR-10 is not to be had, digits instead" in capsys.readouterr().out
+    assert told == (not flags)
+
+
 def test_convolutions_and_dense_layers_on_the_same_images(report):
     [table] = report("cnn", figures=["val_loss"])
     assert list(table) == ["dense", "convolutional, narrow", "convolutional, batch norm"]
@@ -261,6 +291,10 @@ def test_a_training_that_diverged_is_told_of():
     assert mean_and_deviation([1.0, 2.0, 3.0], digits=1) == "2.0 ± 1.0"
     assert mean_and_deviation([0.5]) == "0.5000"
     assert mean_and_deviation([0.5, float("nan")]) == "diverged 1 of 2 times"
+    trained = [{"learning_rate": [0.2, 0.1]}, {"learning_rate": [0.2, 0.3]}]
+    outcomes = [Outcome(keras.Model(), history) for history in ({}, *trained)]
+    assert last_rate(outcomes) == "0.1"
+    assert last_rate(outcomes[:1]) == "nan"
 
 
 def test_a_page_without_a_place_for_the_report(tmp_path):

@@ -174,7 +174,6 @@ def test_each_run_has_a_directory_of_its_own(tmp_path):
         ("schedules", ["--task", "binry"], "Did you mean 'binary'"),
         ("initialization", ["--depth", "2"], "--depth: must be at least 3"),
         *((recipe, *each) for recipe in REPORTS for each in BAD_REPORTS),
-        ("default_dnn", ["--run-dir", "flowers.csv"], "`run_dir` must be a directory"),
         ("default_dnn", ["--data", "one.csv", "--target", "kind"], "kind"),
         ("default_dnn", ["--data", "text.npz"], "text.npz"),
         ("self_normalizing_dnn", ["--data", "wine", "--target", "x"], "`target` must be None"),
@@ -211,7 +210,7 @@ def test_what_the_user_can_mend_is_one_line_and_status_2(
 
 
 def test_every_recipe_with_a_report_is_tried():
-    assert len(REPORTS) == 16
+    assert len(REPORTS) == 18
     assert {"gradient_descent", "initialization", "book_exercise", "sparse_models"} <= set(REPORTS)
 
 
@@ -221,6 +220,11 @@ def test_quick_is_of_few_epochs(name, tmp_path):
         result = run(tmp_path, name, "--quick", *arguments)
         assert result.returncode == 0, result.stderr
         assert re.search(rf"epochs run\s*│\s*{epochs}\b", result.stdout)
+    [report, _] = sorted(tmp_path.glob("runs/*/report.md"))
+    assert f"|  | {name} |" in report.read_text()
+    assert "| epochs run | 3 |" in report.read_text()
+    assert "![loss](loss.png)" in report.read_text()
+    assert report.with_name("loss.png").stat().st_size > 1000
 
 
 def test_mc_dropout_lists_and_draws_what_is_least_certain(tmp_path):
