@@ -16,7 +16,8 @@ from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
 from tuner.json_files import read_json, write_json
 
-FINISHED = ("COMPLETED", "FAILED")
+STOPPED = "STOPPED"  # the status of a trial that ended early, whose metrics are no score
+FINISHED = ("COMPLETED", STOPPED, "FAILED")
 DEATHS = 10  # of processes that ran a trial, after which it is not tried again
 LEASE = 60.0  # seconds without a sign of life, after which another worker runs a trial
 COPY = ".copy.json"  # ends the name of a second file of the state, should the first be damaged

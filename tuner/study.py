@@ -17,7 +17,7 @@ from keras_recipes.datasets import Dataset
 from keras_recipes.search_spaces.space import SearchSpace
 from tuner.board import write_trial
 from tuner.json_files import read_json, write_json
-from tuner.oracles import Dependable
+from tuner.oracles import STOPPED, Dependable
 from tuner.weights import are_whole, load_weights, save_weights
 
 OBJECTIVE = "val_loss"
@@ -34,7 +34,8 @@ class Study(keras_tuner.Tuner):
     """keras-tuner's `Tuner` for a search that runs in one directory.
 
     A trial is scored by the metrics of the epoch whose weights the model ends with, its loss without
-    the penalties on the weights. With several folds these are means over the folds.
+    the penalties on the weights. With several folds these are means over the folds. A trial that the
+    median rule ends, in the first fold, has metrics of that fold, and no score.
 
     Args:
         oracle: What suggests the trials.
@@ -43,7 +44,8 @@ class Study(keras_tuner.Tuner):
         seed: Of the folds, and of the trials' weights and training.
         folds: Parts that training and validation rows are shared out into, each of which validates
             once; 1 to validate on the validation rows.
-        stop_early: Whether a trial ends that is worse than the median of the others at its epoch.
+        stop_early: Whether a trial ends that is worse than the median of the others at its epoch; not
+            the first, the default, which the others are measured by.
         tell: Called after each trial.
     """
 
@@ -60,7 +62,8 @@ class Study(keras_tuner.Tuner):
     ) -> None:
         self._seed, self._folds, self._stop_early, self._tell = seed, folds, stop_early, tell
         self.run_dir = run_dir
-        oracle.on_failure = lambda trial: self._show(trial, {}, {})
+        self._stopped = False  # by the rule, the trial that ran last
+        oracle.on_failure = lambda trial: self._show(trial, {}, None)
         super().__init__(oracle, space, directory=str(run_dir), project_name=PROJECT)
 
     def _populate_initial_space(self) -> None:
@@ -95,7 +98,8 @@ class Study(keras_tuner.Tuner):
 
     def _score(self, trial: Any, data: Dataset, epochs: int) -> dict[str, float]:
         begin = time.monotonic()
-        rule = MedianRule(self._curves_but(trial) if self._stop_early else [])
+        first = int(trial.trial_id) == 0
+        rule = MedianRule(self._curves_but(trial) if self._stop_early and not first else [])
         scores: list[dict[str, float]] = []
         for fold, part in enumerate(split(data, self._folds, self._seed)):
             scores.append(self._run_fold(trial, fold, part, epochs, rule))
@@ -108,7 +112,8 @@ class Study(keras_tuner.Tuner):
             self._keep(trial, deviation=float(deviation))
         if not np.isfinite(metrics[OBJECTIVE]):
             raise keras_tuner.errors.FailedTrialError(f"{OBJECTIVE} is {metrics[OBJECTIVE]}")
-        self._show(trial, rule.history, metrics)
+        self._stopped = rule.stopped
+        self._show(trial, rule.history, {} if rule.stopped else metrics)
         return metrics
 
     def load_model(self, trial: Any) -> keras.Model:
@@ -145,6 +150,8 @@ class Study(keras_tuner.Tuner):
         return model
 
     def on_trial_end(self, trial: Any) -> None:
+        if self._stopped and trial.status == "COMPLETED":
+            trial.status = STOPPED
         super().on_trial_end(trial)
         self._tell()
 
@@ -196,7 +203,9 @@ class Study(keras_tuner.Tuner):
         self._run_fold(trial, fold, data, epochs, MedianRule([]))
         return True
 
-    def _show(self, trial: Any, history: dict[str, list[float]], metrics: dict[str, float]) -> None:
+    def _show(
+        self, trial: Any, history: dict[str, list[float]], metrics: dict[str, float] | None
+    ) -> None:
         directory = self.run_dir / "logs" / trial.trial_id
         write_trial(directory, trial.hyperparameters.values, history, metrics)
 

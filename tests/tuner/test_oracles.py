@@ -177,6 +177,22 @@ def test_a_failure_keeps_its_reason_also_from_another_process(tmp_path):
     assert oracle.trials[trial.trial_id].status == "FAILED"
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_trial_that_was_stopped_has_ended(tmp_path, algorithm):
+    oracle = make(tmp_path, algorithm)
+    stopped = oracle.create_trial("tuner0")
+    oracle.update_trial(stopped.trial_id, {"val_loss": 0.0})
+    oracle.end_trial(Trial(stopped.hyperparameters, stopped.trial_id, "STOPPED"))
+    oracle = reloaded(tmp_path, algorithm)
+    assert run(oracle).trial_id != stopped.trial_id
+    kept = oracle.trials[stopped.trial_id]
+    assert (kept.status, kept.score, kept.metrics.get_best_value("val_loss")) == (
+        "STOPPED",
+        None,
+        0,
+    )
+
+
 def test_after_the_deadline_no_trial_begins(tmp_path):
     oracle = make(tmp_path)
     run(oracle)

@@ -1,6 +1,7 @@
 """What a run directory tells of its search: the table, the report, with few trials or none."""
 
 import dataclasses
+import shutil
 import sys
 import traceback
 
@@ -172,6 +173,21 @@ def test_importances_see_what_the_score_depends_on(run_dir):
     assert sum(shares.values()) == pytest.approx(1)
     few = dataclasses.replace(results, table=results.table.head(9))
     assert few.importances() == {}
+
+
+def test_to_importances_what_was_stopped_is_worse_than_what_was_completed(run_dir):
+    """Its loss, of one fold, is the least; by rank it ends last."""
+    for name, units in (("0", 99), ("1", 98)):
+        shutil.rmtree(run_dir / "search" / f"trial_{name}")
+        end(run_dir, name, {"units": units, "kind": "a", "fixed": 1}, 0.01, status="STOPPED")
+    results = write_report(run_dir)
+    assert results.importances().keys() == {"units", "kind"}
+    assert (
+        "| trials | 12: 9 completed, 2 stopped, 1 failed |" in (run_dir / "report.md").read_text()
+    )
+    assert not {"0", "1"} & set(results.best(12)["trial"])
+    unlike = dataclasses.replace(results, table=results.table.assign(status="COMPLETED"))
+    assert results.importances() != unlike.importances()
 
 
 def test_a_directory_without_a_search_is_refused(tmp_path, monkeypatch):

@@ -10,9 +10,11 @@ from tensorboard.plugins.hparams import api_pb2
 
 import keras_recipes as kr
 from keras_recipes.search_spaces import DefaultDNN
-from tests.tuner.test_board import row
+from tests.tuner.test_board import logged, row
 from tuner.algorithms import make_oracle
+from tuner.averaging import best_trials
 from tuner.json_files import read_json
+from tuner.results import Results
 from tuner.study import MedianRule, Study, check_folds, split
 from tuner.weights import load_weights
 
@@ -202,9 +204,43 @@ def test_the_median_rule_needs_five_others():
 
 def test_stopping_early_saves_epochs_of_bad_trials(tmp_path):
     study = search(tmp_path, trials=9, epochs=6, stop_early=True)
-    epochs = [
-        len(json.loads(path.read_text())["history"]["loss"])
+    epochs = {
+        path: len(json.loads(path.read_text())["history"]["loss"])
         for path in sorted((tmp_path / "search").glob("trial_*/history.json"))
-    ]
-    assert min(epochs) < 6 == epochs[0]
-    assert all(trial.status == "COMPLETED" for trial in study.oracle.trials.values())
+    }
+    assert min(epochs.values()) < 6 == next(iter(epochs.values()))
+    few = [path.parent.name for path, count in epochs.items() if count < 6]
+    stopped = [t for t in study.oracle.trials.values() if t.status == "STOPPED"]
+    assert [f"trial_{trial.trial_id}" for trial in stopped] == few
+    assert all(trial.score is None for trial in stopped)
+    completed = {t.trial_id for t in study.oracle.trials.values() if t.status == "COMPLETED"}
+    assert {each.trial_id for each in best_trials(study.oracle.trials.values(), 9)} == completed
+    for trial in stopped:
+        tags = {tag for tag, _ in logged(tmp_path / "logs" / trial.trial_id)}
+        assert "epoch/val_loss" in tags
+        assert "best/val_loss" not in tags
+
+
+def test_one_fold_alone_wins_no_search(tmp_path, monkeypatch):
+    """Of each trial fold 0 is the easy one; who is stopped there has the least of all means."""
+
+    def run_fold(study, trial, fold, data, epochs, rule):
+        number = int(trial.trial_id)
+        study._keep(trial, curve=[])
+        rule.stopped = fold == 0 and number == 6
+        return {"val_loss": [0.3 + number / 10, 2.0 + number, 3.0 - number / 10][fold]}
+
+    monkeypatch.setattr(Study, "_run_fold", run_fold)
+    found = results(search(tmp_path, trials=8, folds=3, stop_early=True))
+    assert found["0006"][:2] == ("STOPPED", None)
+    assert min(score for _, score, _ in found.values() if score is not None) > 1
+    table = Results.read(tmp_path)
+    assert list(table.best(1)["trial"]) == ["0000"]
+    assert list(table.table["status"]).count("STOPPED") == 1
+
+
+def test_the_default_is_not_stopped(tmp_path, monkeypatch):
+    """It may be run again after others have ended, where its worker was lost."""
+    monkeypatch.setattr(Study, "_curves_but", lambda *_: [[0.0] * 6] * 5)
+    study = search(tmp_path, trials=2, epochs=6, stop_early=True)
+    assert [t.status for t in study.oracle.trials.values()] == ["COMPLETED", "STOPPED"]
