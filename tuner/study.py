@@ -1,11 +1,10 @@
 """The trials of a search: each is built, trained, scored and kept."""
 
-import dataclasses
 import statistics
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from keras_recipes.datasets import Dataset
 from keras_recipes.search_spaces.space import SearchSpace
 from tuner.board import write_trial
+from tuner.folds import split, together
 from tuner.json_files import read_json, write_json
 from tuner.oracles import STOPPED, Dependable
 from tuner.weights import are_whole, load_weights, save_weights
@@ -258,45 +258,3 @@ class MedianRule(keras.callbacks.Callback):
 def penalty_of(model: keras.Model) -> float:
     """Returns what the penalties on the weights add to the loss."""
     return sum(float(penalty) for penalty in model.losses)
-
-
-def split(data: Dataset, folds: int, seed: int) -> Iterator[Dataset]:
-    """Yields the data once for each fold that validates; as they are for one fold.
-
-    Args:
-        data: Training and validation rows are shared out, test rows stay.
-        folds: How many; those of classes have about the same share of each class.
-        seed: Of the order.
-    """
-    if folds == 1:
-        yield data
-        return
-    from sklearn.model_selection import KFold, StratifiedKFold
-
-    kind = StratifiedKFold if data.task in ("binary", "multiclass") else KFold
-    x, y = together(data)
-    for rest, held in kind(folds, shuffle=True, random_state=seed).split(x, y):
-        yield dataclasses.replace(
-            data, x_train=x[rest], y_train=y[rest], x_val=x[held], y_val=y[held]
-        )
-
-
-def check_folds(data: Dataset, folds: int) -> None:
-    """Raises ValueError where there are fewer rows than folds, or no class has as many."""
-    _, y = together(data)
-    rows, of = len(y), "training and validation rows"
-    if data.task in ("binary", "multiclass"):
-        rows, of = int(np.unique(y, return_counts=True)[1].max()), "rows of the largest class"
-    if folds > rows:
-        raise ValueError(
-            f"`--folds` must be at most the number of {of}, {rows}. Received: {folds}. Five or ten is "
-            "usual."
-        )
-
-
-def together(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Returns inputs and targets of the training and the validation rows."""
-    return (
-        np.concatenate([data.x_train, data.x_val]),
-        np.concatenate([data.y_train, data.y_val]),
-    )

@@ -15,7 +15,7 @@ from tuner.algorithms import make_oracle
 from tuner.averaging import best_trials
 from tuner.json_files import read_json
 from tuner.results import Results
-from tuner.study import MedianRule, Study, check_folds, split
+from tuner.study import MedianRule, Study
 from tuner.weights import load_weights
 
 DIGITS = kr.load_dataset("digits")
@@ -122,26 +122,6 @@ def test_hyperband_goes_on_with_the_weights_of_the_round_before(tmp_path):
             for name in (trial.hyperparameters.values["tuner/trial_id"], trial.trial_id)
         )
         assert second["loss"][0] < first["loss"][0]
-
-
-def test_each_row_validates_in_one_fold():
-    parts = list(split(DATA, 4, seed=0))
-    assert len(parts) == 4
-    held = np.concatenate([part.x_val for part in parts])
-    everything = np.concatenate([DATA.x_train, DATA.x_val])
-    assert sorted(map(bytes, held)) == sorted(map(bytes, everything))
-    for part in parts:
-        assert len(part.x_train) + len(part.x_val) == len(everything)
-        assert part.x_test is DATA.x_test
-        assert set(part.y_val) == set(range(10))
-
-
-def test_there_must_be_a_class_with_a_row_for_each_fold():
-    y = np.repeat([0, 1], [5, 3])
-    classes = dataclasses.replace(DATA, task="binary", x_train=y, x_val=y, y_train=y, y_val=y)
-    check_folds(classes, 10)
-    with pytest.raises(ValueError, match="rows of the largest class, 10"):
-        check_folds(classes, 11)
 
 
 def test_the_score_of_folds_is_their_mean_and_their_deviation_is_kept(tmp_path, monkeypatch):
