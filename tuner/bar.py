@@ -1,7 +1,19 @@
 """How far a search is, on the terminal."""
 
+import math
+import time
+from datetime import timedelta
+
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
 from tuner.oracles import Dependable
 from tuner.study import OBJECTIVE
@@ -22,10 +34,12 @@ class Bar:
             TextColumn("trials {task.completed}/{task.total}"),
             BarColumn(),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            _TimeLeft(oracle),
             TextColumn("{task.description}"),
             console=Console(file=console.file),
             redirect_stdout=False,
+            get_time=time.monotonic,
+            speed_estimate_period=math.inf,  # a trial may take longer than any other
         )
         self._task = self._progress.add_task("starting", total=int(oracle.max_trials))
 
@@ -50,3 +64,19 @@ class Bar:
             completed=len(self._oracle.end_order),
             description=f"{best}  {failed} failed" if failed else best,
         )
+
+
+class _TimeLeft(ProgressColumn):
+    """The time that is left at the speed so far, or until the deadline of the search if that is less."""
+
+    max_refresh = 0.5  # seconds
+
+    def __init__(self, oracle: Dependable) -> None:
+        super().__init__()
+        self._oracle = oracle
+
+    def render(self, task: Task) -> Text:
+        at_this_speed = math.inf if task.time_remaining is None else task.time_remaining
+        left = min(at_this_speed, max(0, self._oracle.deadline - time.monotonic()))
+        text = "-:--:--" if math.isinf(left) else str(timedelta(seconds=round(left)))
+        return Text(text, style="progress.remaining")
