@@ -21,6 +21,7 @@ from tuner.oracles import STOPPED, Dependable
 from tuner.weights import are_whole, load_weights, save_weights
 
 OBJECTIVE = "val_loss"
+RMSE = "root_mean_squared_error"  # ends its name, of training and of validation
 COMPARED = 5  # trials that a median is taken of, at least
 PROJECT = "search"
 HISTORY = "history.json"  # in a trial's directory: its epochs, and what else its training tells
@@ -35,7 +36,8 @@ class Study(keras_tuner.Tuner):
 
     A trial is scored by the metrics of the epoch whose weights the model ends with, its loss without
     the penalties on the weights. With several folds these are means over the folds. A trial that the
-    median rule ends, in the first fold, has metrics of that fold, and no score.
+    median rule ends, in the first fold, has metrics of that fold, and no score. Losses are those of
+    standardized targets, the RMSE of one target is in its units.
 
     Args:
         oracle: What suggests the trials.
@@ -105,7 +107,8 @@ class Study(keras_tuner.Tuner):
             scores.append(self._run_fold(trial, fold, part, epochs, rule))
             if rule.stopped:
                 break
-        metrics = {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
+        means = {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
+        metrics = in_units(means, data)
         self._keep(trial, seconds=time.monotonic() - begin)
         if len(scores) > 1:
             deviation = np.std([each[OBJECTIVE] for each in scores], ddof=1)
@@ -113,7 +116,7 @@ class Study(keras_tuner.Tuner):
         if not np.isfinite(metrics[OBJECTIVE]):
             raise keras_tuner.errors.FailedTrialError(f"{OBJECTIVE} is {metrics[OBJECTIVE]}")
         self._stopped = rule.stopped
-        self._show(trial, rule.history, {} if rule.stopped else metrics)
+        self._show(trial, in_units(rule.history, data), {} if rule.stopped else metrics)
         return metrics
 
     def load_model(self, trial: Any) -> keras.Model:
@@ -258,3 +261,20 @@ class MedianRule(keras.callbacks.Callback):
 def penalty_of(model: keras.Model) -> float:
     """Returns what the penalties on the weights add to the loss."""
     return sum(float(penalty) for penalty in model.losses)
+
+
+def in_units(metrics: dict[str, Any], data: Dataset) -> dict[str, Any]:
+    """Returns metrics, or their curves, with the RMSE in the units of the target, if there is one.
+
+    Args:
+        metrics: Of standardized targets.
+        data: What they are of; several targets have no unit in common.
+    """
+    if np.ndim(data.target_scale):
+        return metrics
+    errors = {
+        name: (np.asarray(value) * data.target_scale).tolist()
+        for name, value in metrics.items()
+        if name.endswith(RMSE)
+    }
+    return metrics | errors

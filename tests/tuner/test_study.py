@@ -30,14 +30,23 @@ FIXED = {
 }  # fmt: skip
 
 
-def search(directory, trials=3, epochs=3, algorithm="random", max_failures=3, kind=Study, **study):
+def search(
+    directory,
+    trials=3,
+    epochs=3,
+    algorithm="random",
+    max_failures=3,
+    kind=Study,
+    data=DATA,
+    **study,
+):
     seed = study.pop("seed", 0)
     space = study.pop("space", None) or DefaultDNN(
         DATA.input_shape, DATA.n_outputs, DATA.task, adapt_to=DATA.adapt_to, **FIXED
     )
     oracle = make_oracle(algorithm, "val_loss", trials, epochs, seed, max_failures)
     made = kind(oracle, space, directory, seed=seed, **study)
-    made.search(DATA, epochs)
+    made.search(data, epochs)
     return made
 
 
@@ -131,6 +140,29 @@ def test_the_score_of_folds_is_their_mean_and_their_deviation_is_kept(tmp_path, 
     kept = read_json(tmp_path / "search/trial_0000/history.json")
     assert kept["deviation"] == pytest.approx(7**0.5)
     assert 0 < kept["seconds"] < 60
+
+
+@pytest.mark.parametrize("scale", [50.0, np.array([50.0, 3.0])])
+def test_the_error_of_one_target_is_in_its_units(tmp_path, scale):
+    y = np.tile(DATA.x_train[:, 20:21] / 16, np.size(scale)).astype("float32")
+    data = dataclasses.replace(
+        DATA, task="regression", y_train=y, x_val=DATA.x_train, y_val=y, target_scale=scale
+    )
+    given = {**FIXED, "learning_rate": 0.01}
+    space = DefaultDNN(data.input_shape, np.size(scale), data.task, adapt_to=data.x_train, **given)
+    study = search(tmp_path, trials=1, epochs=2, space=space, data=data)
+    trial = study.oracle.trials["0000"]
+    rmse = trial.metrics.get_best_value("val_root_mean_squared_error")
+    factor = scale if np.ndim(scale) == 0 else 1.0  # several have no unit in common
+    assert rmse == pytest.approx(factor * trial.score**0.5, rel=1e-4)
+    written = logged(tmp_path / "logs" / "0000")
+    curve = read_json(tmp_path / "search/trial_0000/history.json")["history"]
+    for tag, value in (
+        ("epoch/root_mean_squared_error", factor * curve["root_mean_squared_error"][0]),
+        ("epoch/val_loss", curve["val_loss"][0]),
+        ("best/val_root_mean_squared_error", rmse),
+    ):
+        assert written[tag, 0].simple_value == pytest.approx(value)
 
 
 def test_folds_train_a_model_each(tmp_path):
