@@ -91,6 +91,13 @@ def test_the_report_says_what_was_searched_how_and_what_failed(run_dir):
     assert text.endswith("| trial | reason |\n| --- | --- |\n| 9 | MemoryError: 5 \\| 6 |\n")
 
 
+def test_a_report_without_matplotlib_says_how_to_get_its_figures(run_dir, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.warns(UserWarning, match=r"without figures.*keras-recipes\[plot\]"):
+        write_report(run_dir)
+    assert "![" not in (run_dir / "report.md").read_text()
+
+
 def test_the_command_makes_the_same_report_again(run_dir, monkeypatch, capsys):
     keep(run_dir, metric="accuracy", scores={"trial 11": "0.9"}, kept="trial 11")
     write_report(run_dir)
