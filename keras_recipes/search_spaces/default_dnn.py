@@ -74,10 +74,11 @@ class DefaultDNN(SearchSpace):
         seed: The same one gives the same weights, dropout and order of the data in each trial.
         **dimensions: `n_hidden`, `n_units` (a hidden layer), `activation`, `normalization` ("none" or
             "batch") with `batch_norm_position` and `batch_norm_momentum`, `dropout`, or
-            `alpha_dropout` where the activation is SELU, `penalty` ("none", "l1", "l2", or, if asked for, "l1_l2")
-            with `l1` and `l2`, `max_norm` (0 for none), `optimizer`, `schedule`, `rate` ("auto", or
-            "chosen" with `learning_rate`), `momentum` (where the optimizer has one, and the schedule
-            is not 1cycle, which cycles it by itself), `clip` with `clip_threshold`, `batch_size`.
+            `alpha_dropout` where the activation is SELU, `penalty` ("none", "l1", "l2", or, if asked
+            for, "l1_l2") with `l1` and `l2`, `max_norm` (0 for none), `optimizer`, `schedule`, `rate`
+            ("auto", or "chosen" with `learning_rate`), `momentum` (where the optimizer has one, and
+            the schedule is not 1cycle, which cycles it by itself), `clip` with `clip_threshold`,
+            `batch_size`.
 
     Raises:
         TypeError: If a keyword is not a dimension, or an argument is of the wrong kind.
