@@ -116,7 +116,7 @@ class RunDirectory:
             raise ValueError(
                 f"`run_dir` must have the arguments of its run in {self.settings}. Received: a file "
                 "that is not a JSON object. Remove it to go on with the arguments of before, or "
-                'choose another run_dir; `fit` starts anew with resume="never".'
+                "choose another run_dir."
             )
         return settings
 
@@ -129,8 +129,8 @@ class RunDirectory:
         if changed:
             raise ValueError(
                 "The arguments must be those of the run that is to go on. Received: "
-                f"{'; '.join(changed)}. Call with the arguments that are in {self.settings}, or "
-                'choose another run_dir; `fit` starts anew with resume="never".'
+                f"{'; '.join(changed)}. Call with the arguments that are in {self.settings}; to "
+                "start anew choose another run_dir, or remove this one."
             )
 
     def _open_lock(self) -> IO[str]:

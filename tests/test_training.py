@@ -359,7 +359,9 @@ def test_two_trainings_in_one_directory_are_refused(tmp_path):
 @pytest.mark.parametrize("content", ["{", "[]", ""])
 def test_damaged_settings_are_told_of(tmp_path, content):
     (tmp_path / "run.json").write_text(content)
-    with pytest.raises(ValueError, match=r"run.json. Received: .* Remove it to go on .*; `fit`"):
+    with pytest.raises(
+        ValueError, match=r"run.json. Received: .* Remove it to go on .* choose another"
+    ):
         fit(run_dir=tmp_path)
 
 

@@ -1,10 +1,13 @@
 """The four algorithms of a search: keras-tuner's, made dependable."""
 
+import copy
 import functools
+import statistics
 import warnings
 from typing import Any
 
 import numpy as np
+from keras_tuner.engine.trial import Trial
 from keras_tuner.oracles import (
     BayesianOptimizationOracle,
     GridSearchOracle,
@@ -13,7 +16,7 @@ from keras_tuner.oracles import (
 )
 from sklearn.exceptions import ConvergenceWarning
 
-from tuner.oracles import Dependable
+from tuner.oracles import STOPPED, Dependable
 
 TRIALS = 12  # of a search that says nothing else
 RANDOM_FIRST = 6  # trials before a Gaussian process suggests any; keras-tuner: 3 a dimension
@@ -33,9 +36,25 @@ class _Random(Dependable, RandomSearchOracle):
 class _Bayesian(Dependable, BayesianOptimizationOracle):
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         self.num_initial_points = RANDOM_FIRST
-        with warnings.catch_warnings():  # of a process that has seen little
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return super().populate_space(trial_id)
+        as_they_are, self.trials = self.trials, self._as_completed()
+        try:
+            with warnings.catch_warnings():  # of a process that has seen little
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                return super().populate_space(trial_id)
+        finally:
+            self.trials = as_they_are
+
+    def _as_completed(self) -> dict[str, Trial]:
+        """The trials, those that were stopped with a score: the median, or their loss if it is worse."""
+        scores = [each.score for each in self.trials.values() if each.status == "COMPLETED"]
+        trials = dict(self.trials)
+        for name, trial in self.trials.items():
+            if trial.status == STOPPED:
+                loss = trial.metrics.get_best_value(self.objective.name)
+                trials[name] = copy.copy(trial)
+                trials[name].status = "COMPLETED"
+                trials[name].score = max(loss, statistics.median(scores or [loss]))
+        return trials
 
 
 class _Hyperband(Dependable, HyperbandOracle):

@@ -10,7 +10,7 @@ def write_trial(
     directory: Path,
     values: dict[str, Any],
     history: dict[str, list[float]],
-    metrics: dict[str, float],
+    metrics: dict[str, float] | None,
 ) -> None:
     """Writes the events of a trial that has ended, in place of those of an earlier run of it.
 
@@ -18,7 +18,7 @@ def write_trial(
         directory: Where; it is made if need be.
         values: The hyperparameters.
         history: metric -> value after each epoch.
-        metrics: What the trial is judged by; empty if it failed.
+        metrics: What the trial is judged by; empty if it was stopped, None if it failed.
 
     Raises:
         OSError: If they cannot be written.
@@ -26,8 +26,8 @@ def write_trial(
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
     shown = {name: value for name, value in values.items() if not name.startswith("tuner/")}
-    row = [*hparams_pb(shown, directory.name).value, session_end_value(bool(metrics))]
-    best = [scalar_value(f"best/{name}", value) for name, value in metrics.items()]
+    row = [*hparams_pb(shown, directory.name).value, session_end_value(metrics is not None)]
+    best = [scalar_value(f"best/{name}", value) for name, value in (metrics or {}).items()]
     curves = [
         (epoch, scalar_value(f"epoch/{name}", value))
         for name, curve in history.items()

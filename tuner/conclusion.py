@@ -15,9 +15,10 @@ from recipes.command import command_line
 from recipes.train import score
 from tuner.averaging import best_trials, mean_of, set_up, validation_loss
 from tuner.baselines import baseline_scores
+from tuner.folds import split
 from tuner.report import write_report
 from tuner.results import Results, keep
-from tuner.study import OBJECTIVE, Study, split
+from tuner.study import OBJECTIVE, Study
 
 DEFAULT = "the default set-up"
 

@@ -1,5 +1,6 @@
 """The figures of a search's report."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ DPI = 80
 
 
 def draw(results: Results, run_dir: Path) -> None:
-    """Draws the scores and, of enough trials, the importances; nothing without the extra `plot`.
+    """Draws the scores and, of enough trials, the importances; warns without the extra `plot`.
 
     Args:
         results: Of a search.
@@ -24,7 +25,8 @@ def draw(results: Results, run_dir: Path) -> None:
     """
     try:
         pyplot = import_extra("matplotlib.pyplot", "plot")
-    except ImportError:
+    except ImportError as error:
+        warnings.warn(f"The report is without figures: {error}.", stacklevel=2)
         return
     pyplot.switch_backend("agg")
     drawings = {}

@@ -16,7 +16,9 @@ from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
 from tuner.json_files import read_json, write_json
 
-FINISHED = ("COMPLETED", "FAILED")
+STOPPED = "STOPPED"  # the status of a trial that ended early, whose metrics are no score
+FINISHED = ("COMPLETED", STOPPED, "FAILED")
+GIVEN_BACK = "IDLE"  # the status with which a worker hands a trial back that it did not finish
 DEATHS = 10  # of processes that ran a trial, after which it is not tried again
 LEASE = 60.0  # seconds without a sign of life, after which another worker runs a trial
 COPY = ".copy.json"  # ends the name of a second file of the state, should the first be damaged
@@ -98,6 +100,11 @@ class Dependable(keras_tuner.Oracle):
         if trial.status == "STOPPED" and self.ongoing_trials:
             trial.status = "IDLE"  # one of those may have to be run again
             self.tuner_ids.add(tuner_id)
+        elif (
+            trial.status == "STOPPED" and not self.stopped_by and len(self.trials) < self.max_trials
+        ):
+            count = f"{len(self.trials)} of {self.max_trials:d}"
+            self.stopped_by = f"nothing more was suggested after {count} trials"
         self._seen[name] = time.monotonic()
         if trial.status == "RUNNING" and self._lost[name] >= DEATHS:
             self.end_of(tuner_id, f"{DEATHS} processes that ran it ended before it did")
@@ -125,6 +132,8 @@ class Dependable(keras_tuner.Oracle):
         name = trial.trial_id
         if not self._is_open(name):
             return  # another worker was faster
+        if trial.status == GIVEN_BACK:
+            return self._have_run_again(name)
         if name in self._retry_queue:  # its worker is back, or the chief is
             self._retry_queue.remove(name)
         if not trial.message:
@@ -148,13 +157,18 @@ class Dependable(keras_tuner.Oracle):
     @_synchronized
     def expire(self) -> None:
         """Has the trials run again whose workers were not heard of for the time of a lease."""
+        for name in [trial.trial_id for trial in self.ongoing_trials.values()]:
+            if time.monotonic() - self._seen[name] > LEASE:
+                self._have_run_again(name)
+                self._lost[name] += 1
+
+    def _have_run_again(self, name: str) -> None:
         for tuner_id, trial in list(self.ongoing_trials.items()):
-            if time.monotonic() - self._seen[trial.trial_id] > LEASE:
+            if trial.trial_id == name:
                 self.ongoing_trials.pop(tuner_id)
                 self.tuner_ids.discard(tuner_id)
                 trial.metrics = Trial(trial.hyperparameters).metrics  # empty
-                self._retry_queue.append(trial.trial_id)
-                self._lost[trial.trial_id] += 1
+                self._retry_queue.append(name)
 
     @_synchronized
     def close(self) -> None:

@@ -12,12 +12,13 @@ from rich import box
 from rich.table import Table
 
 from tuner.json_files import read_json, write_json
+from tuner.oracles import STOPPED
 from tuner.reasons import reason_of
 from tuner.study import HISTORY, OBJECTIVE, PROJECT
 
 FINDINGS = "results.json"  # beside the trials: what was tested, how, and what was remarked
 OF_HYPERBAND = "tuner/"  # begins what it keeps among the hyperparameters for itself
-ENOUGH = 10  # completed trials from which on importances say something
+ENOUGH = 10  # trained trials from which on importances say something
 REPEATS = 20  # of each shuffled column
 
 
@@ -57,6 +58,11 @@ class Results:
         return self.table[self.table["status"] == "COMPLETED"]
 
     @property
+    def trained(self) -> pd.DataFrame:
+        """The rows of the trials that were completed or stopped early."""
+        return self.table[self.table["status"].isin(("COMPLETED", STOPPED))]
+
+    @property
     def failed(self) -> pd.DataFrame:
         """The rows of the trials that ended without one."""
         return self.table[self.table["status"] == "FAILED"]
@@ -88,15 +94,18 @@ class Results:
     def importances(self) -> dict[str, float]:
         """How much each hyperparameter has to do with the score: shares that sum to 1.
 
-        Permutation importances of a random forest over the completed trials; none for a few.
+        Permutation importances of a random forest over the trained trials, those that were stopped
+        early ranking last; none for a few.
         """
         from sklearn.ensemble import RandomForestRegressor
 
-        rows = self.completed
+        rows = self.trained
         if len(rows) < ENOUGH or not self.hyperparameters:
             return {}
         x = np.column_stack([_codes(rows[name]) for name in self.hyperparameters])
-        y = rows[OBJECTIVE].rank().to_numpy()  # a trial that diverged is one bad trial, and no more
+        scores = rows[OBJECTIVE].where(rows["status"] != STOPPED)
+        # A trial that diverged is one bad trial, and no more.
+        y = scores.rank(na_option="bottom").to_numpy()
         forest = RandomForestRegressor(200, random_state=0).fit(x, y)
         found = np.maximum(_permutation_importances(forest, x, y), 0)
         shares = found / max(found.sum(), 1e-12)

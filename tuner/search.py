@@ -15,19 +15,19 @@ from pathlib import Path
 
 from keras_tuner.src import config
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from keras_recipes.datasets import Dataset
 from keras_recipes.run_directory import RunDirectory
 from keras_recipes.search_spaces.space import SearchSpace
 from recipes.command import Parser, add_data_flags, count, new_run_directory, run
 from tuner.algorithms import ALGORITHMS, TRIALS
+from tuner.bar import Bar
 from tuner.chief import lead
 from tuner.conclusion import conclude
+from tuner.folds import check_folds
 from tuner.nursery import Nursery
-from tuner.oracles import Dependable
 from tuner.settings import SPACES, Settings
-from tuner.study import OBJECTIVE, Study, check_folds
+from tuner.study import Study
 from tuner.worker import address
 from tuner.worker import main as work
 
@@ -183,51 +183,6 @@ def _silent() -> Iterator[None]:
             yield
     finally:
         config.DEBUG = before
-
-
-class Bar:
-    """A bar of the trials, with the best score so far and the time that is left.
-
-    Args:
-        console: Where to draw it.
-        oracle: What knows the trials.
-    """
-
-    def __init__(self, console: Console, oracle: Dependable) -> None:
-        self._oracle = oracle
-        # keras-tuner prints to the standard output, which is kept from it: the console has its own.
-        self._progress = Progress(
-            TextColumn("trials {task.completed}/{task.total}"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}"),
-            console=Console(file=console.file),
-            redirect_stdout=False,
-        )
-        self._task = self._progress.add_task("starting", total=int(oracle.max_trials))
-
-    def __enter__(self) -> "Bar":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def say(self, text: str) -> None:
-        """Prints a line above the bar."""
-        self._progress.console.print(text, soft_wrap=True, markup=False, highlight=False)
-
-    def update(self) -> None:
-        """Shows where the search is."""
-        scores = [each.score for each in self._oracle.trials.values() if each.score is not None]
-        failed = sum(each.status == "FAILED" for each in self._oracle.trials.values())
-        best = f"best {OBJECTIVE} {min(scores):.5g}" if scores else ""
-        self._progress.update(
-            self._task,
-            completed=len(self._oracle.end_order),
-            description=f"{best}  {failed} failed" if failed else best,
-        )
 
 
 if __name__ == "__main__":

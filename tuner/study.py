@@ -1,11 +1,10 @@
 """The trials of a search: each is built, trained, scored and kept."""
 
-import dataclasses
 import statistics
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,13 @@ import numpy as np
 from keras_recipes.datasets import Dataset
 from keras_recipes.search_spaces.space import SearchSpace
 from tuner.board import write_trial
+from tuner.folds import split, together
 from tuner.json_files import read_json, write_json
-from tuner.oracles import Dependable
+from tuner.oracles import STOPPED, Dependable
 from tuner.weights import are_whole, load_weights, save_weights
 
 OBJECTIVE = "val_loss"
+RMSE = "root_mean_squared_error"  # ends its name, of training and of validation
 COMPARED = 5  # trials that a median is taken of, at least
 PROJECT = "search"
 HISTORY = "history.json"  # in a trial's directory: its epochs, and what else its training tells
@@ -34,7 +35,9 @@ class Study(keras_tuner.Tuner):
     """keras-tuner's `Tuner` for a search that runs in one directory.
 
     A trial is scored by the metrics of the epoch whose weights the model ends with, its loss without
-    the penalties on the weights. With several folds these are means over the folds.
+    the penalties on the weights. With several folds these are means over the folds. A trial that the
+    median rule ends, in the first fold, has metrics of that fold, and no score. Losses are those of
+    standardized targets, the RMSE of one target is in its units.
 
     Args:
         oracle: What suggests the trials.
@@ -43,7 +46,8 @@ class Study(keras_tuner.Tuner):
         seed: Of the folds, and of the trials' weights and training.
         folds: Parts that training and validation rows are shared out into, each of which validates
             once; 1 to validate on the validation rows.
-        stop_early: Whether a trial ends that is worse than the median of the others at its epoch.
+        stop_early: Whether a trial ends that is worse than the median of the others at its epoch; not
+            the first, the default, which the others are measured by.
         tell: Called after each trial.
     """
 
@@ -60,7 +64,8 @@ class Study(keras_tuner.Tuner):
     ) -> None:
         self._seed, self._folds, self._stop_early, self._tell = seed, folds, stop_early, tell
         self.run_dir = run_dir
-        oracle.on_failure = lambda trial: self._show(trial, {}, {})
+        self._stopped = False  # by the rule, the trial that ran last
+        oracle.on_failure = lambda trial: self._show(trial, {}, None)
         super().__init__(oracle, space, directory=str(run_dir), project_name=PROJECT)
 
     def _populate_initial_space(self) -> None:
@@ -95,20 +100,23 @@ class Study(keras_tuner.Tuner):
 
     def _score(self, trial: Any, data: Dataset, epochs: int) -> dict[str, float]:
         begin = time.monotonic()
-        rule = MedianRule(self._curves_but(trial) if self._stop_early else [])
+        first = int(trial.trial_id) == 0
+        rule = MedianRule(self._curves_but(trial) if self._stop_early and not first else [])
         scores: list[dict[str, float]] = []
         for fold, part in enumerate(split(data, self._folds, self._seed)):
             scores.append(self._run_fold(trial, fold, part, epochs, rule))
             if rule.stopped:
                 break
-        metrics = {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
+        means = {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
+        metrics = in_units(means, data)
         self._keep(trial, seconds=time.monotonic() - begin)
         if len(scores) > 1:
             deviation = np.std([each[OBJECTIVE] for each in scores], ddof=1)
             self._keep(trial, deviation=float(deviation))
         if not np.isfinite(metrics[OBJECTIVE]):
             raise keras_tuner.errors.FailedTrialError(f"{OBJECTIVE} is {metrics[OBJECTIVE]}")
-        self._show(trial, rule.history, metrics)
+        self._stopped = rule.stopped
+        self._show(trial, in_units(rule.history, data), {} if rule.stopped else metrics)
         return metrics
 
     def load_model(self, trial: Any) -> keras.Model:
@@ -145,6 +153,8 @@ class Study(keras_tuner.Tuner):
         return model
 
     def on_trial_end(self, trial: Any) -> None:
+        if self._stopped and trial.status == "COMPLETED":
+            trial.status = STOPPED
         super().on_trial_end(trial)
         self._tell()
 
@@ -196,7 +206,9 @@ class Study(keras_tuner.Tuner):
         self._run_fold(trial, fold, data, epochs, MedianRule([]))
         return True
 
-    def _show(self, trial: Any, history: dict[str, list[float]], metrics: dict[str, float]) -> None:
+    def _show(
+        self, trial: Any, history: dict[str, list[float]], metrics: dict[str, float] | None
+    ) -> None:
         directory = self.run_dir / "logs" / trial.trial_id
         write_trial(directory, trial.hyperparameters.values, history, metrics)
 
@@ -251,43 +263,18 @@ def penalty_of(model: keras.Model) -> float:
     return sum(float(penalty) for penalty in model.losses)
 
 
-def split(data: Dataset, folds: int, seed: int) -> Iterator[Dataset]:
-    """Yields the data once for each fold that validates; as they are for one fold.
+def in_units(metrics: dict[str, Any], data: Dataset) -> dict[str, Any]:
+    """Returns metrics, or their curves, with the RMSE in the units of the target, if there is one.
 
     Args:
-        data: Training and validation rows are shared out, test rows stay.
-        folds: How many; those of classes have about the same share of each class.
-        seed: Of the order.
+        metrics: Of standardized targets.
+        data: What they are of; several targets have no unit in common.
     """
-    if folds == 1:
-        yield data
-        return
-    from sklearn.model_selection import KFold, StratifiedKFold
-
-    kind = StratifiedKFold if data.task in ("binary", "multiclass") else KFold
-    x, y = together(data)
-    for rest, held in kind(folds, shuffle=True, random_state=seed).split(x, y):
-        yield dataclasses.replace(
-            data, x_train=x[rest], y_train=y[rest], x_val=x[held], y_val=y[held]
-        )
-
-
-def check_folds(data: Dataset, folds: int) -> None:
-    """Raises ValueError where there are fewer rows than folds, or no class has as many."""
-    _, y = together(data)
-    rows, of = len(y), "training and validation rows"
-    if data.task in ("binary", "multiclass"):
-        rows, of = int(np.unique(y, return_counts=True)[1].max()), "rows of the largest class"
-    if folds > rows:
-        raise ValueError(
-            f"`--folds` must be at most the number of {of}, {rows}. Received: {folds}. Five or ten is "
-            "usual."
-        )
-
-
-def together(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Returns inputs and targets of the training and the validation rows."""
-    return (
-        np.concatenate([data.x_train, data.x_val]),
-        np.concatenate([data.y_train, data.y_val]),
-    )
+    if np.ndim(data.target_scale):
+        return metrics
+    errors = {
+        name: (np.asarray(value) * data.target_scale).tolist()
+        for name, value in metrics.items()
+        if name.endswith(RMSE)
+    }
+    return metrics | errors

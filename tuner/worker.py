@@ -25,7 +25,7 @@ from recipes.command import Parser, count
 from tuner.chief import GREETING
 from tuner.json_files import is_over, read_json, write_json
 from tuner.nursery import FAREWELL
-from tuner.oracles import FAILURE, LEASE
+from tuner.oracles import FAILURE, GIVEN_BACK, LEASE
 from tuner.settings import Settings
 from tuner.study import NotKept, Study
 
@@ -58,7 +58,7 @@ class Worker(Study):
 
     def run_trial(self, trial: Any, *arguments: Any, **keywords: Any) -> dict[str, float]:
         self._paused = False
-        with self._signs_of_life(trial.trial_id):
+        with self._signs_of_life(trial.trial_id), self._given_back_on_ctrl_c(trial):
             return super().run_trial(trial, *arguments, **keywords)
 
     def on_trial_end(self, trial: Any) -> None:
@@ -73,6 +73,17 @@ class Worker(Study):
             super()._run_and_update_trial(*arguments, **keywords)
         except grpc.RpcError as error:  # no failure of the trial
             raise keras_tuner.errors.FatalError("The chief does not answer.") from error
+
+    @contextlib.contextmanager
+    def _given_back_on_ctrl_c(self, trial: Any) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            trial.status = GIVEN_BACK
+            oracle_client.TIMEOUT = GREETING  # the chief may be gone
+            with contextlib.suppress(grpc.RpcError):
+                self.oracle.end_trial(trial)
+            raise
 
     @contextlib.contextmanager
     def _signs_of_life(self, trial_id: str) -> Iterator[None]:

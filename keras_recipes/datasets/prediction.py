@@ -111,7 +111,7 @@ def _no_pipeline(directory: Path) -> ValueError:
     if not _is_json_object(settings):
         return ValueError(
             f"{expected}, without pipeline.keras and with a {settings} that is not a JSON object. "
-            'Train in another directory, or there anew with resume="never".'
+            "Train in another directory, or remove this one and train there anew."
         )
     return ValueError(
         f"{expected}, without pipeline.keras. Train there to the end with the same arguments; after "

@@ -4,7 +4,13 @@ from typing import Any
 
 import keras
 
-from keras_recipes.guide import ALIASES, DEEP_FROM, DEFAULT_SETUP, INITIALIZERS
+from keras_recipes.guide import (
+    ALIASES,
+    DEEP_FROM,
+    DEFAULT_SETUP,
+    INITIALIZERS,
+    SELF_NORMALIZING_SETUP,
+)
 from keras_recipes.models import build_default_dnn
 from keras_recipes.search_spaces.dimensions import Dimension, Range
 from keras_recipes.search_spaces.space import SearchSpace
@@ -12,6 +18,9 @@ from keras_recipes.search_spaces.space import SearchSpace
 ACTIVATIONS = tuple(name for name in INITIALIZERS if name not in ("linear", "softmax", "selu"))
 PENALTY = Range(1e-6, 1e-2, logarithmic=True)
 BATCH = {"normalization": ("batch",)}
+SELU = {"activation": ("selu",)}
+NOT_SELU = {"activation": tuple(name for name in (*INITIALIZERS, *ALIASES) if name != "selu")}
+ALPHA_DROPOUT = Dimension(Range(0.0, 0.2), SELF_NORMALIZING_SETUP.dropout, "[0, 1)")
 
 DIMENSIONS = {
     "n_hidden": Dimension(Range(1, 10), 3, "[1, inf)"),
@@ -22,7 +31,8 @@ DIMENSIONS = {
     "normalization": Dimension(("none", "batch"), "none"),
     "batch_norm_position": Dimension(("before", "after"), "before", only_with=BATCH),
     "batch_norm_momentum": Dimension((0.9, 0.99), 0.99, "[0, 1)", only_with=BATCH),
-    "dropout": Dimension(Range(0.0, 0.5), DEFAULT_SETUP.dropout, "[0, 1)"),
+    "dropout": Dimension(Range(0.0, 0.5), DEFAULT_SETUP.dropout, "[0, 1)", only_with=NOT_SELU),
+    "alpha_dropout": replace(ALPHA_DROPOUT, only_with=SELU),
     "penalty": Dimension(("none", "l1", "l2"), "none", allowed=("none", "l1", "l2", "l1_l2")),
     "l1": Dimension(PENALTY, 1e-5, "(0, inf)", only_with={"penalty": ("l1", "l1_l2")}),
     "l2": Dimension(PENALTY, 1e-4, "(0, inf)", only_with={"penalty": ("l2", "l1_l2")}),
@@ -36,9 +46,10 @@ def layer_arguments(values: dict[str, Any]) -> dict[str, Any]:
     Args:
         values: Of the dimensions that count.
     """
-    same = ("activation", "batch_norm_position", "batch_norm_momentum", "dropout", "l1", "l2")
+    same = ("activation", "batch_norm_position", "batch_norm_momentum", "l1", "l2")
     return {
         **{name: values[name] for name in same if name in values},
+        "dropout": values.get("dropout", values.get("alpha_dropout")),
         "normalization": "batch" if values["normalization"] == "batch" else None,
         "max_norm": values["max_norm"] or None,
     }
@@ -62,11 +73,12 @@ class DefaultDNN(SearchSpace):
         metrics: As for `build_default_dnn`.
         seed: The same one gives the same weights, dropout and order of the data in each trial.
         **dimensions: `n_hidden`, `n_units` (a hidden layer), `activation`, `normalization` ("none" or
-            "batch") with `batch_norm_position` and `batch_norm_momentum`, `dropout` (alpha dropout
-            where the activation is SELU), `penalty` ("none", "l1", "l2", or, if asked for, "l1_l2")
-            with `l1` and `l2`, `max_norm` (0 for none), `optimizer`, `schedule`, `rate` ("auto", or
-            "chosen" with `learning_rate`), `momentum` (where the optimizer has one, and the schedule
-            is not 1cycle, which cycles it by itself), `clip` with `clip_threshold`, `batch_size`.
+            "batch") with `batch_norm_position` and `batch_norm_momentum`, `dropout`, or
+            `alpha_dropout` where the activation is SELU, `penalty` ("none", "l1", "l2", or, if asked
+            for, "l1_l2") with `l1` and `l2`, `max_norm` (0 for none), `optimizer`, `schedule`, `rate`
+            ("auto", or "chosen" with `learning_rate`), `momentum` (where the optimizer has one, and
+            the schedule is not 1cycle, which cycles it by itself), `clip` with `clip_threshold`,
+            `batch_size`.
 
     Raises:
         TypeError: If a keyword is not a dimension, or an argument is of the wrong kind.

@@ -3,8 +3,8 @@ from typing import Any
 
 import keras
 
-from keras_recipes.guide import SELF_NORMALIZING_SETUP
 from keras_recipes.models import build_self_normalizing_dnn
+from keras_recipes.search_spaces.default_dnn import ALPHA_DROPOUT
 from keras_recipes.search_spaces.default_dnn import DIMENSIONS as DENSE
 from keras_recipes.search_spaces.dimensions import Dimension, Range
 from keras_recipes.search_spaces.space import SearchSpace
@@ -12,7 +12,7 @@ from keras_recipes.search_spaces.space import SearchSpace
 DIMENSIONS = {
     "n_hidden": Dimension(Range(1, 20), 3, "[1, inf)"),
     "n_units": DENSE["n_units"],
-    "alpha_dropout": Dimension(Range(0.0, 0.2), SELF_NORMALIZING_SETUP.dropout, "[0, 1)"),
+    "alpha_dropout": ALPHA_DROPOUT,
 }
 
 

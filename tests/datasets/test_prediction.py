@@ -231,7 +231,7 @@ def test_a_model_is_not_a_pipeline(run_dir):
     ("settings", "match"),
     [
         (None, r"neither run\.json nor pipeline\.keras\. Train there"),
-        ("{", r'a .*run\.json that is not a JSON object\. .* resume="never"'),
+        ("{", r"a .*run\.json that is not a JSON object\. .* remove this one"),
         ("[1]", r"a .*run\.json that is not a JSON object"),
         ("{}", r"without pipeline\.keras\. Train there to the end"),
     ],

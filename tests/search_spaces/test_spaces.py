@@ -93,12 +93,32 @@ def test_the_initializer_goes_with_the_activation():
 
 
 def test_dropout_goes_with_the_activation():
-    space = DefaultDNN(4, activation=["selu", "elu"], n_hidden=1, dropout=0.1)
-    found = {
-        (hp["activation"], type(space.build(hp).layers[-2]).__name__)
-        for hp in random_hyperparameters(space, 1)
-    }
+    space = DefaultDNN(
+        4, activation=["selu", "elu"], n_hidden=1, normalization="none",
+        dropout=(0.3, 0.5), alpha_dropout=(0.05, 0.1),
+    )  # fmt: skip
+    found = set()
+    for hp in random_hyperparameters(space, 1):
+        drop = space.build(hp).layers[-2]
+        rate = {"selu": "alpha_dropout", "elu": "dropout"}[hp["activation"]]
+        assert {"dropout", "alpha_dropout"} & set(hp.values) == {rate}
+        assert drop.rate == hp[rate]
+        found.add((hp["activation"], type(drop).__name__))
     assert found == {("selu", "AlphaDropout"), ("elu", "Dropout")}
+
+
+@pytest.mark.parametrize("space", [DefaultDNN(4), CNN((8, 8, 1))], ids=["default", "cnn"])
+def test_the_rate_of_alpha_dropout_is_searched_with_selu_alone(space):
+    assert "alpha_dropout" not in space.default_hyperparameters().values
+    assert "dropout" in space.default_hyperparameters().values
+
+
+def test_a_space_of_selu_takes_the_rate_of_alpha_dropout():
+    space = CNN((8, 8, 1), activation="selu", alpha_dropout=0.1, n_blocks=1)
+    drop = space.build(space.default_hyperparameters()).get_layer("block_1_alpha_dropout")
+    assert (type(drop).__name__, drop.rate) == ("AlphaDropout", 0.1)
+    with pytest.raises(ValueError, match=r"`dropout` must be left out .*activation='selu'"):
+        DefaultDNN(4, activation="selu", dropout=0.1)
 
 
 def test_the_dimensions_reach_model_and_training():

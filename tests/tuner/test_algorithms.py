@@ -27,6 +27,25 @@ def test_a_gaussian_process_goes_by_the_scores(tmp_path):
     assert middle[1] < middle[0]
 
 
+def test_to_a_gaussian_process_what_was_stopped_is_no_better_than_the_median(tmp_path):
+    def suggested(directory, status, loss):
+        """The trial after six, the last of which ended so."""
+        oracle = make(tmp_path / directory, "bayesian")
+        for number in range(RANDOM_FIRST):
+            trial = oracle.create_trial("tuner0")
+            last = number == RANDOM_FIRST - 1
+            oracle.update_trial(trial.trial_id, {"val_loss": loss if last else float(number)})
+            oracle.end_trial(
+                Trial(trial.hyperparameters, trial.trial_id, status if last else "COMPLETED")
+            )
+        oracle = reloaded(tmp_path / directory, "bayesian")
+        return oracle.create_trial("tuner0").hyperparameters.values
+
+    good = suggested("good", "STOPPED", -9.0)
+    assert good == suggested("median", "COMPLETED", 2.0) != suggested("best", "COMPLETED", -9.0)
+    assert suggested("bad", "STOPPED", 9.0) == suggested("worst", "COMPLETED", 9.0) != good
+
+
 def test_a_larger_grid_goes_on_where_the_smaller_ended(tmp_path):
     small = make(tmp_path, "grid", max_trials=4)
     while run(small):

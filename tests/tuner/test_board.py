@@ -47,7 +47,13 @@ def test_a_trial_has_curves_and_a_row(tmp_path):
     assert row(directory) == ("0003", expected, api_pb2.STATUS_SUCCESS)
 
 
+def test_a_trial_that_was_stopped_has_curves_alone(tmp_path):
+    write_trial(tmp_path / "0004", VALUES, {"loss": [9.0]}, {})
+    assert row(tmp_path / "0004")[2] == api_pb2.STATUS_SUCCESS
+    assert ("epoch/loss", 0) in logged(tmp_path / "0004")
+
+
 def test_a_trial_that_failed_has_a_row(tmp_path):
-    write_trial(tmp_path / "0004", VALUES, {}, {})
+    write_trial(tmp_path / "0004", VALUES, {}, None)
     expected = {"units": 5, "kind": "a"}
     assert row(tmp_path / "0004") == ("0004", expected, api_pb2.STATUS_FAILURE)

@@ -17,8 +17,9 @@ from tuner import conclusion
 from tuner.algorithms import make_oracle
 from tuner.averaging import mean_of, validation_loss
 from tuner.conclusion import conclude
+from tuner.folds import split
 from tuner.results import Results
-from tuner.study import Study, split
+from tuner.study import Study
 from tuner.weights import save_weights
 
 DIGITS = kr.load_dataset("digits")

@@ -177,12 +177,56 @@ def test_a_failure_keeps_its_reason_also_from_another_process(tmp_path):
     assert oracle.trials[trial.trial_id].status == "FAILED"
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_trial_that_was_stopped_has_ended(tmp_path, algorithm):
+    oracle = make(tmp_path, algorithm)
+    stopped = oracle.create_trial("tuner0")
+    oracle.update_trial(stopped.trial_id, {"val_loss": 0.0})
+    oracle.end_trial(Trial(stopped.hyperparameters, stopped.trial_id, "STOPPED"))
+    oracle = reloaded(tmp_path, algorithm)
+    assert run(oracle).trial_id != stopped.trial_id
+    kept = oracle.trials[stopped.trial_id]
+    assert (kept.status, kept.score, kept.metrics.get_best_value("val_loss")) == (
+        "STOPPED",
+        None,
+        0,
+    )
+
+
 def test_after_the_deadline_no_trial_begins(tmp_path):
     oracle = make(tmp_path)
     run(oracle)
     oracle.deadline = time.monotonic()
     assert run(oracle) is None
     assert oracle.stopped_by == "the time is over"
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_space_that_is_exhausted_is_told_of(tmp_path, algorithm):
+    oracle = make_oracle(algorithm, "val_loss", 40, 9, 0, 3)
+    oracle._set_project_dir(str(tmp_path), "search")
+    hp = keras_tuner.HyperParameters()
+    hp.Choice("units", [5, 6], default=5)
+    hp.Fixed("rate", 0.5)
+    oracle.update_space(hp)
+    oracle.create_trial("worker-0")
+    while (trial := oracle.create_trial("worker-1")).status == "RUNNING":
+        end(oracle, trial)
+    assert trial.status == "IDLE"  # the other may have to be run again
+    assert not oracle.stopped_by
+    end(oracle, next(iter(oracle.trials.values())))
+    while run(oracle):
+        pass
+    count = len(oracle.trials)
+    assert count < 40
+    assert oracle.stopped_by == f"nothing more was suggested after {count} of 40 trials"
+
+
+def test_a_search_that_had_all_its_trials_was_not_stopped(tmp_path):
+    oracle = make(tmp_path, max_trials=2)
+    while run(oracle):
+        pass
+    assert not oracle.stopped_by
 
 
 def test_a_trial_whose_worker_is_lost_goes_to_another_and_counts_once(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """What a run directory tells of its search: the table, the report, with few trials or none."""
 
 import dataclasses
+import shutil
 import sys
 import traceback
 
@@ -90,6 +91,13 @@ def test_the_report_says_what_was_searched_how_and_what_failed(run_dir):
     assert text.endswith("| trial | reason |\n| --- | --- |\n| 9 | MemoryError: 5 \\| 6 |\n")
 
 
+def test_a_report_without_matplotlib_says_how_to_get_its_figures(run_dir, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.warns(UserWarning, match=r"without figures.*keras-recipes\[plot\]"):
+        write_report(run_dir)
+    assert "![" not in (run_dir / "report.md").read_text()
+
+
 def test_the_command_makes_the_same_report_again(run_dir, monkeypatch, capsys):
     keep(run_dir, metric="accuracy", scores={"trial 11": "0.9"}, kept="trial 11")
     write_report(run_dir)
@@ -172,6 +180,21 @@ def test_importances_see_what_the_score_depends_on(run_dir):
     assert sum(shares.values()) == pytest.approx(1)
     few = dataclasses.replace(results, table=results.table.head(9))
     assert few.importances() == {}
+
+
+def test_to_importances_what_was_stopped_is_worse_than_what_was_completed(run_dir):
+    """Its loss, of one fold, is the least; by rank it ends last."""
+    for name, units in (("0", 99), ("1", 98)):
+        shutil.rmtree(run_dir / "search" / f"trial_{name}")
+        end(run_dir, name, {"units": units, "kind": "a", "fixed": 1}, 0.01, status="STOPPED")
+    results = write_report(run_dir)
+    assert results.importances().keys() == {"units", "kind"}
+    assert (
+        "| trials | 12: 9 completed, 2 stopped, 1 failed |" in (run_dir / "report.md").read_text()
+    )
+    assert not {"0", "1"} & set(results.best(12)["trial"])
+    unlike = dataclasses.replace(results, table=results.table.assign(status="COMPLETED"))
+    assert results.importances() != unlike.importances()
 
 
 def test_a_directory_without_a_search_is_refused(tmp_path, monkeypatch):

@@ -141,6 +141,13 @@ def test_a_search_ends_with_a_table_a_tested_model_and_a_report(command, tmp_pat
     assert "The best 4" in finish(report, tmp_path)
     assert (run / "report.md").read_text() == before
 
+    process = start([*command, "--seed", 1], tmp_path)
+    _, err = end(process)
+    assert process.returncode == 2
+    last = err.strip().splitlines()[-1]
+    assert "seed: 0 before, 1 now" in last
+    assert "resume" not in last  # of which the command knows nothing
+
     more = [*command, "--max-trials", TRIALS + 1]
     finish(more, tmp_path)
     after = pd.read_csv(run / "results.csv")

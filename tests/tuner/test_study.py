@@ -10,10 +10,12 @@ from tensorboard.plugins.hparams import api_pb2
 
 import keras_recipes as kr
 from keras_recipes.search_spaces import DefaultDNN
-from tests.tuner.test_board import row
+from tests.tuner.test_board import logged, row
 from tuner.algorithms import make_oracle
+from tuner.averaging import best_trials
 from tuner.json_files import read_json
-from tuner.study import MedianRule, Study, check_folds, split
+from tuner.results import Results
+from tuner.study import MedianRule, Study
 from tuner.weights import load_weights
 
 DIGITS = kr.load_dataset("digits")
@@ -28,14 +30,23 @@ FIXED = {
 }  # fmt: skip
 
 
-def search(directory, trials=3, epochs=3, algorithm="random", max_failures=3, kind=Study, **study):
+def search(
+    directory,
+    trials=3,
+    epochs=3,
+    algorithm="random",
+    max_failures=3,
+    kind=Study,
+    data=DATA,
+    **study,
+):
     seed = study.pop("seed", 0)
     space = study.pop("space", None) or DefaultDNN(
         DATA.input_shape, DATA.n_outputs, DATA.task, adapt_to=DATA.adapt_to, **FIXED
     )
     oracle = make_oracle(algorithm, "val_loss", trials, epochs, seed, max_failures)
     made = kind(oracle, space, directory, seed=seed, **study)
-    made.search(DATA, epochs)
+    made.search(data, epochs)
     return made
 
 
@@ -122,26 +133,6 @@ def test_hyperband_goes_on_with_the_weights_of_the_round_before(tmp_path):
         assert second["loss"][0] < first["loss"][0]
 
 
-def test_each_row_validates_in_one_fold():
-    parts = list(split(DATA, 4, seed=0))
-    assert len(parts) == 4
-    held = np.concatenate([part.x_val for part in parts])
-    everything = np.concatenate([DATA.x_train, DATA.x_val])
-    assert sorted(map(bytes, held)) == sorted(map(bytes, everything))
-    for part in parts:
-        assert len(part.x_train) + len(part.x_val) == len(everything)
-        assert part.x_test is DATA.x_test
-        assert set(part.y_val) == set(range(10))
-
-
-def test_there_must_be_a_class_with_a_row_for_each_fold():
-    y = np.repeat([0, 1], [5, 3])
-    classes = dataclasses.replace(DATA, task="binary", x_train=y, x_val=y, y_train=y, y_val=y)
-    check_folds(classes, 10)
-    with pytest.raises(ValueError, match="rows of the largest class, 10"):
-        check_folds(classes, 11)
-
-
 def test_the_score_of_folds_is_their_mean_and_their_deviation_is_kept(tmp_path, monkeypatch):
     scores = iter([1.0, 2.0, 6.0])
     monkeypatch.setattr(Study, "_run_fold", lambda *_: {"val_loss": next(scores)})
@@ -149,6 +140,29 @@ def test_the_score_of_folds_is_their_mean_and_their_deviation_is_kept(tmp_path, 
     kept = read_json(tmp_path / "search/trial_0000/history.json")
     assert kept["deviation"] == pytest.approx(7**0.5)
     assert 0 < kept["seconds"] < 60
+
+
+@pytest.mark.parametrize("scale", [50.0, np.array([50.0, 3.0])])
+def test_the_error_of_one_target_is_in_its_units(tmp_path, scale):
+    y = np.tile(DATA.x_train[:, 20:21] / 16, np.size(scale)).astype("float32")
+    data = dataclasses.replace(
+        DATA, task="regression", y_train=y, x_val=DATA.x_train, y_val=y, target_scale=scale
+    )
+    given = {**FIXED, "learning_rate": 0.01}
+    space = DefaultDNN(data.input_shape, np.size(scale), data.task, adapt_to=data.x_train, **given)
+    study = search(tmp_path, trials=1, epochs=2, space=space, data=data)
+    trial = study.oracle.trials["0000"]
+    rmse = trial.metrics.get_best_value("val_root_mean_squared_error")
+    factor = scale if np.ndim(scale) == 0 else 1.0  # several have no unit in common
+    assert rmse == pytest.approx(factor * trial.score**0.5, rel=1e-4)
+    written = logged(tmp_path / "logs" / "0000")
+    curve = read_json(tmp_path / "search/trial_0000/history.json")["history"]
+    for tag, value in (
+        ("epoch/root_mean_squared_error", factor * curve["root_mean_squared_error"][0]),
+        ("epoch/val_loss", curve["val_loss"][0]),
+        ("best/val_root_mean_squared_error", rmse),
+    ):
+        assert written[tag, 0].simple_value == pytest.approx(value)
 
 
 def test_folds_train_a_model_each(tmp_path):
@@ -202,9 +216,43 @@ def test_the_median_rule_needs_five_others():
 
 def test_stopping_early_saves_epochs_of_bad_trials(tmp_path):
     study = search(tmp_path, trials=9, epochs=6, stop_early=True)
-    epochs = [
-        len(json.loads(path.read_text())["history"]["loss"])
+    epochs = {
+        path: len(json.loads(path.read_text())["history"]["loss"])
         for path in sorted((tmp_path / "search").glob("trial_*/history.json"))
-    ]
-    assert min(epochs) < 6 == epochs[0]
-    assert all(trial.status == "COMPLETED" for trial in study.oracle.trials.values())
+    }
+    assert min(epochs.values()) < 6 == next(iter(epochs.values()))
+    few = [path.parent.name for path, count in epochs.items() if count < 6]
+    stopped = [t for t in study.oracle.trials.values() if t.status == "STOPPED"]
+    assert [f"trial_{trial.trial_id}" for trial in stopped] == few
+    assert all(trial.score is None for trial in stopped)
+    completed = {t.trial_id for t in study.oracle.trials.values() if t.status == "COMPLETED"}
+    assert {each.trial_id for each in best_trials(study.oracle.trials.values(), 9)} == completed
+    for trial in stopped:
+        tags = {tag for tag, _ in logged(tmp_path / "logs" / trial.trial_id)}
+        assert "epoch/val_loss" in tags
+        assert "best/val_loss" not in tags
+
+
+def test_one_fold_alone_wins_no_search(tmp_path, monkeypatch):
+    """Of each trial fold 0 is the easy one; who is stopped there has the least of all means."""
+
+    def run_fold(study, trial, fold, data, epochs, rule):
+        number = int(trial.trial_id)
+        study._keep(trial, curve=[])
+        rule.stopped = fold == 0 and number == 6
+        return {"val_loss": [0.3 + number / 10, 2.0 + number, 3.0 - number / 10][fold]}
+
+    monkeypatch.setattr(Study, "_run_fold", run_fold)
+    found = results(search(tmp_path, trials=8, folds=3, stop_early=True))
+    assert found["0006"][:2] == ("STOPPED", None)
+    assert min(score for _, score, _ in found.values() if score is not None) > 1
+    table = Results.read(tmp_path)
+    assert list(table.best(1)["trial"]) == ["0000"]
+    assert list(table.table["status"]).count("STOPPED") == 1
+
+
+def test_the_default_is_not_stopped(tmp_path, monkeypatch):
+    """It may be run again after others have ended, where its worker was lost."""
+    monkeypatch.setattr(Study, "_curves_but", lambda *_: [[0.0] * 6] * 5)
+    study = search(tmp_path, trials=2, epochs=6, stop_early=True)
+    assert [t.status for t in study.oracle.trials.values()] == ["COMPLETED", "STOPPED"]
