@@ -100,11 +100,9 @@ class Dependable(keras_tuner.Oracle):
         if trial.status == "STOPPED" and self.ongoing_trials:
             trial.status = "IDLE"  # one of those may have to be run again
             self.tuner_ids.add(tuner_id)
-        elif (
-            trial.status == "STOPPED" and not self.stopped_by and len(self.trials) < self.max_trials
-        ):
+        elif trial.status == "STOPPED" and len(self.trials) < self.max_trials:
             count = f"{len(self.trials)} of {self.max_trials:d}"
-            self.stopped_by = f"nothing more was suggested after {count} trials"
+            self.stopped_by = self.stopped_by or f"nothing more was suggested after {count} trials"
         self._seen[name] = time.monotonic()
         if trial.status == "RUNNING" and self._lost[name] >= DEATHS:
             self.end_of(tuner_id, f"{DEATHS} processes that ran it ended before it did")
