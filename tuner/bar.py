@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from datetime import timedelta
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from tuner.oracles import Dependable
+from tuner.oracles import STOPPED, Dependable
 from tuner.study import OBJECTIVE
 
 
@@ -57,12 +58,13 @@ class Bar:
     def update(self) -> None:
         """Shows where the search is."""
         scores = [each.score for each in self._oracle.trials.values() if each.score is not None]
-        failed = sum(each.status == "FAILED" for each in self._oracle.trials.values())
-        best = f"best {OBJECTIVE} {min(scores):.5g}" if scores else ""
+        best = [f"best {OBJECTIVE} {min(scores):.5g}"] if scores else []
+        counts = Counter(each.status for each in self._oracle.trials.values())
+        ends = [f"{counts[each]} {each.lower()}" for each in (STOPPED, "FAILED") if counts[each]]
         self._progress.update(
             self._task,
             completed=len(self._oracle.end_order),
-            description=f"{best}  {failed} failed" if failed else best,
+            description="  ".join(best + ends),
         )
 
 

@@ -17,7 +17,8 @@ from keras_tuner.src.engine.oracle import LOCKS, THREADS
 from tuner.json_files import read_json, write_json
 
 STOPPED = "STOPPED"  # the status of a trial that ended early, whose metrics are no score
-FINISHED = ("COMPLETED", STOPPED, "FAILED")
+MEASURED = ("COMPLETED", STOPPED)
+FINISHED = (*MEASURED, "FAILED")
 GIVEN_BACK = "IDLE"  # the status with which a worker hands a trial back that it did not finish
 DEATHS = 10  # of processes that ran a trial, after which it is not tried again
 LEASE = 60.0  # seconds without a sign of life, after which another worker runs a trial
@@ -100,11 +101,9 @@ class Dependable(keras_tuner.Oracle):
         if trial.status == "STOPPED" and self.ongoing_trials:
             trial.status = "IDLE"  # one of those may have to be run again
             self.tuner_ids.add(tuner_id)
-        elif (
-            trial.status == "STOPPED" and not self.stopped_by and len(self.trials) < self.max_trials
-        ):
+        elif trial.status == "STOPPED" and len(self.trials) < self.max_trials:
             count = f"{len(self.trials)} of {self.max_trials:d}"
-            self.stopped_by = f"nothing more was suggested after {count} trials"
+            self.stopped_by = self.stopped_by or f"nothing more was suggested after {count} trials"
         self._seen[name] = time.monotonic()
         if trial.status == "RUNNING" and self._lost[name] >= DEATHS:
             self.end_of(tuner_id, f"{DEATHS} processes that ran it ended before it did")
@@ -132,7 +131,9 @@ class Dependable(keras_tuner.Oracle):
         name = trial.trial_id
         if not self._is_open(name):
             return  # another worker was faster
-        if trial.status == GIVEN_BACK:
+        told = self.trials[name].metrics.exists(self.objective.name)
+        # Else a chief was told that was killed before the end.
+        if trial.status == GIVEN_BACK or (trial.status in MEASURED and not told):
             return self._have_run_again(name)
         if name in self._retry_queue:  # its worker is back, or the chief is
             self._retry_queue.remove(name)

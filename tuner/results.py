@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 
 from tuner.json_files import read_json, write_json
-from tuner.oracles import STOPPED
+from tuner.oracles import MEASURED, STOPPED
 from tuner.reasons import reason_of
 from tuner.study import HISTORY, OBJECTIVE, PROJECT
 
@@ -60,7 +60,7 @@ class Results:
     @property
     def trained(self) -> pd.DataFrame:
         """The rows of the trials that were completed or stopped early."""
-        return self.table[self.table["status"].isin(("COMPLETED", STOPPED))]
+        return self.table[self.table["status"].isin(MEASURED)]
 
     @property
     def failed(self) -> pd.DataFrame:

@@ -267,6 +267,21 @@ def test_a_worker_that_ends_its_trial_after_the_chief_came_back_is_heard(tmp_pat
     assert int(oracle.create_trial("worker-0").trial_id) == 1
 
 
+@pytest.mark.parametrize("status", ["COMPLETED", "STOPPED"])
+def test_a_trial_whose_metrics_were_lost_with_a_chief_is_run_again(tmp_path, status):
+    oracle = make(tmp_path)
+    trial = oracle.create_trial("worker-0")
+    oracle.update_trial(trial.trial_id, {"val_loss": 0.0})  # the chief is killed after it
+    oracle = reloaded(tmp_path)
+    oracle.end_trial(Trial(trial.hyperparameters, trial.trial_id, status))
+    assert not oracle.end_order
+    again = oracle.create_trial("worker-0")
+    assert again.trial_id == trial.trial_id
+    end(oracle, again)
+    assert oracle.end_order == [trial.trial_id]
+    assert int(oracle.create_trial("worker-0").trial_id) == 1
+
+
 def test_a_trial_that_kills_its_workers_fails_with_that_reason(tmp_path):
     oracle = make(tmp_path)
     trial = oracle.create_trial("worker-0")
