@@ -7,10 +7,11 @@ import keras
 import numpy as np
 import pytest
 from keras.callbacks import LambdaCallback
+from keras.layers import AlphaDropout
 from matplotlib.figure import Figure
 
 import keras_recipes
-from keras_recipes import build_default_dnn, load_dataset
+from keras_recipes import build_default_dnn, build_self_normalizing_dnn, load_dataset
 from recipes import book_exercise, cnn, command, regularization
 from recipes import comparison as comparison_module
 from recipes import report as report_module
@@ -223,8 +224,24 @@ def test_max_norm_keeps_its_bounds(report):
 
 def test_the_exercise_goes_through_its_steps(report):
     [table] = report("book_exercise", "--data", "digits", "--samples", 5, "--batch-size", 64)
-    assert list(table) == ["ELU, He, Nadam", "SELU, alpha dropout", "SELU, MC alpha dropout"]
+    dropped = ["SELU, alpha dropout", "SELU, alpha dropout once"]
+    predicted = [name.replace("alpha", "MC alpha") for name in dropped]
+    assert list(table) == ["ELU, He, Nadam", *dropped, *predicted]
     assert min(column(table, "test accuracy").values()) > 0.8
+    for plain, drawn in zip(dropped, predicted, strict=True):
+        assert table[plain]["test loss"] != table[drawn]["test loss"]
+
+
+def test_alpha_dropout_once_is_before_the_output():
+    whole = build_self_normalizing_dnn(4, 3, "multiclass", hidden_units=(5, 5), optimizer="nadam")
+    dropped = book_exercise.dropped_once(whole, seed=0)
+    last = dropped.layers[-2]
+    assert [each for each in dropped.layers if isinstance(each, AlphaDropout)] == [last]
+    x = np.ones((6, 4), "float32")
+    np.testing.assert_array_equal(dropped(x), whole(x))
+    before = dropped.get_weights()
+    keras_recipes.fit(dropped, x, np.arange(6) % 3, epochs=1, max_learning_rate=0.01, verbose=0)
+    assert all((a != b).any() for a, b in zip(before, dropped.get_weights(), strict=True))
 
 
 class Opened(Exception):
