@@ -13,7 +13,7 @@ from keras_recipes.checks import check_tensorflow
 from keras_recipes.datasets import Dataset
 from keras_recipes.datasets.sources import Source, read_source
 from keras_recipes.uncertainty import Calibration, MCPrediction, calibration
-from recipes.command import add_page_flag, count, new_run_directory, run, training_parser
+from recipes.command import add_page_flag, count, run, training_parser
 from recipes.report import Report
 from recipes.train import train
 
@@ -40,7 +40,6 @@ def main() -> None:
     if not 0 < arguments.dropout < 1:
         parser.error(f"argument --dropout: must be in (0, 1). Received: {arguments.dropout}")
     samples = min(arguments.samples, QUICK_SAMPLES) if arguments.quick else arguments.samples
-    arguments.run_dir = arguments.run_dir or new_run_directory("mc_dropout")
     report = Report("mc_dropout", arguments)
 
     def build(data: Dataset) -> keras.Model:
@@ -53,7 +52,7 @@ def main() -> None:
             seed=arguments.seed,
         )
 
-    model, data = train(build, arguments, arguments.run_dir)
+    model, data = train(build, arguments, report.directory)
     source = read_source(arguments.data, arguments.target)
     validation, test = (
         _in_units(kr.mc_predict(model, x, samples, seed=arguments.seed), data)
@@ -64,7 +63,7 @@ def main() -> None:
     report.table(title, ["", *compared], _rows(list(compared.values())))
     uncertain = _most_uncertain(test, data, arguments.show)
     _list(report, test, data, source, uncertain)
-    _draw(report, list(compared.values())[-1], test, data, uncertain, arguments.run_dir)
+    _draw(report, list(compared.values())[-1], test, data, uncertain, report.directory)
     report.close()
 
 
