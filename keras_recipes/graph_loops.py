@@ -13,9 +13,8 @@ from keras import ops, tree
 
 from keras_recipes.arrays import Examples
 from keras_recipes.graph_passes import without_kept_gradients, without_passes
-from keras_recipes.in_step import looks, traced
+from keras_recipes.in_step import take_steps
 from keras_recipes.model_state import build_from
-from keras_recipes.optimizers.following import innermost
 
 LARGEST = 8 * 2**30  # bytes of arrays that are copied into tensors; more goes through an iterator
 LONG = 3000  # steps: XLA saves half a millisecond a small step, to trace or compile takes a second
@@ -69,7 +68,7 @@ class TrainingLoop:
         self._long = total_steps >= LONG
         self._compiles = self._long and _xla_pays(model)
         steps = (_train, model, examples.batch_size)
-        apart = self._compiles and total_steps >= LONG_WITH_LOOKS
+        apart = total_steps >= LONG_WITH_LOOKS
         self._whole_batches = _function(*steps, apart, compiled=self._compiles)
         # The smaller batch runs once an epoch: not worth another compilation.
         self._last_batch = _function(*steps, False)
@@ -182,40 +181,17 @@ def _train(
     import tensorflow as tf
 
     first, last = tf.unstack(bounds)
-    intervals = looks(model) if apart else []
 
-    def step(looked_into: bool | None, index: Any, finite: Any) -> Any:
+    def step(index: Any, finite: Any) -> Any:
         begin = index * batch_size
         if size is None:  # not known before it runs
             rows = order[begin : begin + batch_size]
         else:
             rows = tf.ensure_shape(tf.slice(order, [begin], [size]), [size])
-        with traced(model, looked_into):
-            logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
+        logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
         return index + 1, tf.math.is_finite(logs["loss"])
 
-    def steps(body: Callable[..., Any], end: Any, index: Any, finite: Any) -> Any:
-        return tf.while_loop(
-            lambda index, finite: (index < end) & finite,
-            body,
-            (index, finite),
-            parallel_iterations=1,
-        )
-
-    def to_next_look(index: Any, finite: Any) -> Any:
-        """A step that is looked into, if it is time to, and those up to the next, which are not."""
-        taken = tf.cast(tf.convert_to_tensor(innermost(model.optimizer)._iterations), "int32")
-        since = [taken % every for every in intervals]
-        is_time = tf.reduce_any([each == 0 for each in since])
-        wait = tf.reduce_min([every - each for every, each in zip(intervals, since, strict=True)])
-        look = steps(
-            functools.partial(step, True), index + tf.cast(is_time, "int32"), index, finite
-        )
-        return steps(plain, tf.minimum(index + wait, last), *look)
-
-    plain = functools.partial(step, False)
-    body = to_next_look if intervals else functools.partial(step, None)
-    reached, finite = steps(body, last, first, tf.constant(True))
+    reached, finite = take_steps(model, step, first, last, tf.constant(True), apart)
     return reached, finite, model.get_metrics_result()
 
 

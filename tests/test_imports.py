@@ -11,12 +11,20 @@ PACKAGE = "keras_recipes"  # as a name in the tables below: its `__init__`
 
 # Names on one line know nothing of each other. A subpackage is one name: inside it imports are free.
 ORDER = (
-    ("checks", "extras", "version", "array_checks", "kernels", "graph_passes", "in_step"),
+    ("checks", "extras", "version", "array_checks", "kernels", "graph_passes"),
     ("datasets",),  # for who has a path in hand: the rest of the library takes arrays
     ("guide", "arrays", "checkpoints"),
     ("run_directory", "board"),
     ("layers", "schedules", "optimizers", "adaptation"),
-    ("architecture", "model_copies", "model_state", "layer_calls", "layer_graph", "pruning"),
+    (
+        "architecture",
+        "model_copies",
+        "model_state",
+        "layer_calls",
+        "layer_graph",
+        "pruning",
+        "in_step",
+    ),
     ("compilation",),
     ("models", "cnn", "linear", "diagnostics", "sparsity"),
     ("scikit_learn", "hparams"),

@@ -178,9 +178,9 @@ class MagnitudePruning(keras.callbacks.Callback):
 
         After a `keras.Model.fit` that was interrupted the next one with such a callback does so.
         """
+        if self.model is not None:
+            self.model.__dict__.pop("train_step", None)
         leave(self)
-        if self.model is not None and self.model.__dict__.pop("train_step", None) is not None:
-            self.model.make_train_function(force=True)
 
     def _step(self, train_step: Any, data: Any) -> Any:
         logs = train_step(data)

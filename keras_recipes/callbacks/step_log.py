@@ -65,11 +65,9 @@ class StepLog(StepRecords):
 
         After a `keras.Model.fit` that was interrupted the next one with such a callback does so.
         """
-        if self._undo:
-            for undo in reversed(self._undo):
-                undo()
-            self._undo = []
-            self.model.make_train_function(force=True)
+        for undo in reversed(self._undo):
+            undo()
+        self._undo = []
         super().restore()
 
     def _replace(self, owner: Any, name: str, wrapper: Callable[..., Any]) -> None:

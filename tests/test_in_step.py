@@ -1,0 +1,85 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+
+import keras_recipes as kr
+from keras_recipes.callbacks import LayerHealth, MagnitudePruning, StepLog
+from keras_recipes.in_step import is_looked_into
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(128, 6)).astype("float32")
+Y = (X[:, :1] - X[:, 1:2]).astype("float32")
+FIT = {"batch_size": 16, "epochs": 2, "shuffle": False, "verbose": 0}
+
+
+def both():
+    return [StepLog(every=2), LayerHealth(every=3)]
+
+
+def build(**compiled):
+    """Returns a model, and what it notes of each trace of a step: if it is looked into, if by XLA."""
+    model = kr.build_default_dnn(6, hidden_units=(8, 8), dropout=0.2, seed=1)
+    traces = set()
+
+    def loss(y, outputs):
+        in_xla = GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+        traces.add((is_looked_into(model), in_xla))
+        return keras.losses.mean_squared_error(y, outputs)
+
+    model.compile(keras.optimizers.SGD(0.05, momentum=0.9), loss, **compiled)
+    return model, traces
+
+
+@pytest.mark.parametrize(
+    ("callback", "steps_per_execution"), [(StepLog, 1), (LayerHealth, 1), (LayerHealth, 5)]
+)
+def test_keras_fit_has_the_steps_that_are_looked_into_compiled_apart(callback, steps_per_execution):
+    model, traces = build(jit_compile=True, steps_per_execution=steps_per_execution)
+    model.fit(X, Y, **FIT, callbacks=[callback(every=5)])
+    assert traces == {(True, True), (False, True)}
+    assert model.jit_compile
+    traces.clear()
+    model.fit(X, Y, **FIT)
+    assert traces == {(None, True)}
+
+
+@pytest.mark.parametrize(
+    ("compiled", "expected"),
+    [
+        ({"jit_compile": False}, {(True, False), (False, False)}),
+        ({"run_eagerly": True}, {(None, False)}),
+    ],
+)
+def test_without_xla_they_are_apart_too_but_not_outside_of_graphs(compiled, expected):
+    model, traces = build(**compiled)
+    model.fit(X, Y, **FIT, callbacks=both())
+    assert traces == expected
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_nothing_changes_in_keras_fit_in_whatever_order_they_come(order):
+    (plain, _), (watched, traces) = (build(jit_compile=True, steps_per_execution=5) for _ in "ab")
+    pruning = [MagnitudePruning(0.5, begin_step=2, end_step=12, every=3) for _ in "ab"]
+    before = plain.fit(X, Y, **FIT, callbacks=pruning[:1])
+    callbacks = [*both(), pruning[1]][::order]
+    after = watched.fit(X, Y, **FIT, callbacks=callbacks)
+    assert traces == {(True, True), (False, True)}
+    for ours, theirs in zip(watched.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+    for name, values in before.history.items():
+        np.testing.assert_allclose(after.history[name], values, rtol=1e-4)
+    for each in callbacks:
+        if isinstance(each, (StepLog, LayerHealth)):
+            assert each.steps == list(range(0, 16, each.every))
+    assert not {"train_step", "make_train_function"} & set(vars(watched))
+
+
+def test_so_does_fit_on_a_dataset():
+    data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(16)
+    model, traces = build(jit_compile=True)
+    log = StepLog(every=3)
+    kr.fit(model, data, epochs=2, schedule=None, callbacks=[log], verbose=0)
+    assert traces == {(True, True), (False, True)}
+    assert log.steps == [0, 3, 6, 9, 12, 15]
