@@ -1,4 +1,7 @@
-"""Which callbacks have changed the training step of a model, and which steps they look into."""
+"""Which callbacks have changed the training step of a model, and which steps they look into.
+
+The loops of steps are here, too, which take those that are looked into apart from the others.
+"""
 
 import contextlib
 import functools
@@ -69,27 +72,13 @@ def traced(model: keras.Model, looked_into: bool | None) -> Iterator[None]:
         del vars(model)[TRACED]
 
 
-@contextlib.contextmanager
-def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Has an object use `value` for its method; in its dictionary, where Keras tracks nothing."""
-    before = dict(vars(owner))  # another one may have replaced it already
-    vars(owner)[name] = value
-    try:
-        yield
-    finally:
-        if name in before:
-            vars(owner)[name] = before[name]
-        else:
-            del vars(owner)[name]
-
-
 def is_looked_into(model: keras.Model) -> bool | None:
     """Whether the step that is being traced is looked into; None where each run of it has to ask."""
     return vars(model).get(TRACED)
 
 
 def take_steps(
-    model: keras.Model, step: Callable[..., Any], begin: Any, end: Any, going: Any, apart: bool
+    model: keras.Model, step: Callable[..., Any], begin: Any, end: Any, apart: bool
 ) -> Any:
     """Takes training steps in a loop of the graph.
 
@@ -99,7 +88,6 @@ def take_steps(
             to go on, both tensors.
         begin: Number of the first, a tensor.
         end: Number to stop before.
-        going: Whether to begin, a boolean tensor.
         apart: Whether to trace those that are looked into apart from the others, which then ask
             nothing: in a condition each step costs 2 to 10% more, under XLA as without it.
 
@@ -108,11 +96,7 @@ def take_steps(
     """
     import tensorflow as tf
 
-    def loop(looked_into: bool | None, end: Any, number: Any, going: Any) -> Any:
-        def body(number: Any, going: Any) -> Any:
-            with traced(model, looked_into):
-                return step(number, going)
-
+    def loop(body: Callable[..., Any], end: Any, number: Any, going: Any) -> Any:
         return tf.while_loop(
             lambda number, going: (number < end) & going,
             body,
@@ -120,24 +104,24 @@ def take_steps(
             parallel_iterations=1,
         )
 
+    def tracing(looked_into: bool | None) -> Callable[..., Any]:
+        def body(number: Any, going: Any) -> Any:
+            with traced(model, looked_into):
+                return step(number, going)
+
+        return body
+
     def to_next_look(number: Any, going: Any) -> Any:
         """A step that is looked into, if it is time to, and those up to the next, which are not."""
         taken = tf.cast(tf.convert_to_tensor(innermost(model.optimizer)._iterations), "int32")
         since = [taken % every for every in intervals]
         is_time = tf.reduce_any([each == 0 for each in since])
         wait = tf.reduce_min([every - each for every, each in zip(intervals, since, strict=True)])
-        looked = loop(True, number + tf.cast(is_time, "int32"), number, going)
-        return loop(False, tf.minimum(number + wait, end), *looked)
+        looked = loop(tracing(True), number + tf.cast(is_time, "int32"), number, going)
+        return loop(tracing(False), tf.minimum(number + wait, end), *looked)
 
     intervals = looks(model) if apart else []
-    if not intervals:
-        return loop(None, end, begin, going)
-    return tf.while_loop(
-        lambda number, going: (number < end) & going,
-        to_next_look,
-        (begin, going),
-        parallel_iterations=1,
-    )
+    return loop(to_next_look if intervals else tracing(None), end, begin, tf.constant(True))
 
 
 def _make_train_function(model: keras.Model, force: bool = False) -> None:
@@ -165,15 +149,14 @@ def _execution(model: keras.Model, by_keras: Callable[[Any], Any]) -> Callable[[
     def execution(iterator: Any) -> tuple[Any, dict[str, Any]]:
         def step(number: Any, going: Any) -> Any:
             def taken() -> Any:
-                steps[is_looked_into(model) is True](batch.get_value())
+                steps[bool(is_looked_into(model))](batch.get_value())
                 return number + 1
 
             batch = iterator.get_next_as_optional()
             going = batch.has_value()
             return tf.cond(going, taken, lambda: number), going
 
-        zero, yes = tf.constant(0), tf.constant(True)
-        count, _ = take_steps(model, step, zero, model.steps_per_execution, yes, apart=True)
+        count, _ = take_steps(model, step, tf.constant(0), model.steps_per_execution, apart=True)
         return count, model.get_metrics_result()
 
     def function(iterator: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -11,7 +11,6 @@ from keras import ops, tree
 from keras_recipes.diagnostics.activations import KNOWN
 from keras_recipes.diagnostics.observed_layers import ObservedLayer
 from keras_recipes.diagnostics.statistics import layer_statistics
-from keras_recipes.in_step import replaced
 
 
 class Observation:
@@ -61,12 +60,12 @@ class Observation:
         with contextlib.ExitStack() as stack:
             for (owner, name), calls in functions.items():
                 recording = self._recording_inputs(owner, getattr(owner, name), calls)
-                stack.enter_context(replaced(owner, name, recording))
+                stack.enter_context(_replaced(owner, name, recording))
             for operation, calls in outputs.items():
                 recording = self._recording(operation, operation.call, calls)
-                stack.enter_context(replaced(operation, "call", recording))
+                stack.enter_context(_replaced(operation, "call", recording))
             apply = self._recording_apply(self._model.optimizer)
-            stack.enter_context(replaced(self._model.optimizer, "apply", apply))
+            stack.enter_context(_replaced(self._model.optimizer, "apply", apply))
             logs = train_step(data)
         if not self._updated:  # where it could be seen
             self._look(lambda: None)
@@ -218,3 +217,17 @@ def _current_graph() -> Any:
     import tensorflow as tf
 
     return None if tf.executing_eagerly() else id(tf.compat.v1.get_default_graph())
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Has an object use `value` for its method; in its dictionary, where Keras tracks nothing."""
+    before = dict(vars(owner))  # another one may have replaced it already
+    vars(owner)[name] = value
+    try:
+        yield
+    finally:
+        if name in before:
+            vars(owner)[name] = before[name]
+        else:
+            del vars(owner)[name]
