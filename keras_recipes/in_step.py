@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from keras_recipes.graph_passes import without_kept_gradients
 from keras_recipes.optimizers.following import innermost
 
 # In a model's own dictionary, where Keras tracks nothing.
@@ -111,14 +112,16 @@ def take_steps(
 
         return body
 
+    def taken() -> Any:
+        return tf.cast(tf.convert_to_tensor(innermost(model.optimizer)._iterations), "int32")
+
     def to_next_look(number: Any, going: Any) -> Any:
         """A step that is looked into, if it is time to, and those up to the next, which are not."""
-        taken = tf.cast(tf.convert_to_tensor(innermost(model.optimizer)._iterations), "int32")
-        since = [taken % every for every in intervals]
-        is_time = tf.reduce_any([each == 0 for each in since])
-        wait = tf.reduce_min([every - each for every, each in zip(intervals, since, strict=True)])
+        is_time = tf.reduce_any([taken() % every == 0 for every in intervals])
         looked = loop(tracing(True), number + tf.cast(is_time, "int32"), number, going)
-        return loop(tracing(False), tf.minimum(number + wait, end), *looked)
+        # None where that step was left out, as mixed precision does: the next is looked into.
+        wait = tf.reduce_min([-taken() % every for every in intervals])
+        return loop(tracing(False), tf.minimum(looked[0] + wait, end), *looked)
 
     intervals = looks(model) if apart else []
     return loop(to_next_look if intervals else tracing(None), end, begin, tf.constant(True))
@@ -146,15 +149,16 @@ def _execution(model: keras.Model, by_keras: Callable[[Any], Any]) -> Callable[[
     steps = {looked_into: tf.function(train_step, **options) for looked_into in (True, False)}
 
     @tf.function(reduce_retracing=True, autograph=False)
+    @without_kept_gradients()
     def execution(iterator: Any) -> tuple[Any, dict[str, Any]]:
         def step(number: Any, going: Any) -> Any:
-            def taken() -> Any:
+            def take() -> Any:
                 steps[bool(is_looked_into(model))](batch.get_value())
                 return number + 1
 
             batch = iterator.get_next_as_optional()
             going = batch.has_value()
-            return tf.cond(going, taken, lambda: number), going
+            return tf.cond(going, take, lambda: number), going
 
         count, _ = take_steps(model, step, tf.constant(0), model.steps_per_execution, apart=True)
         return count, model.get_metrics_result()

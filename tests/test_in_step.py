@@ -1,7 +1,10 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.ops import gradient_registry
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 import keras_recipes as kr
@@ -83,3 +86,11 @@ def test_so_does_fit_on_a_dataset():
     kr.fit(model, data, epochs=2, schedule=None, callbacks=[log], verbose=0)
     assert traces == {(True, True), (False, True)}
     assert log.steps == [0, 3, 6, 9, 12, 15]
+
+
+@pytest.mark.parametrize("fit", [keras.Model.fit, functools.partial(kr.fit, schedule=None)])
+def test_tensorflow_keeps_nothing_of_a_training(fit):
+    model, _ = build()
+    before = set(gradient_registry.list())
+    fit(model, X, Y, batch_size=16, epochs=1, verbose=0, callbacks=[LayerHealth(every=2)])
+    assert set(gradient_registry.list()) == before
