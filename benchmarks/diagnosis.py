@@ -18,6 +18,7 @@ from keras_recipes.diagnostics.findings import COLUMN
 from keras_recipes.diagnostics.thresholds import THRESHOLDS
 
 SEEDS = range(10)
+RATE = 0.001
 HEALTHY = {
     "ELU, He": ("elu", "he_normal", False),
     "ReLU, He": ("relu", "he_normal", False),
@@ -65,7 +66,7 @@ def dense(units, activation, initializer, norm=False):
         if norm:
             x = layers.Activation(activation)(layers.BatchNormalization()(x))
     model = keras.Model(inputs, layers.Dense(1)(x))
-    model.compile("sgd", "mse")
+    model.compile(keras.optimizers.SGD(RATE), "mse")
     return model
 
 
@@ -272,8 +273,8 @@ def main():
         "What `diagnose` judges by",
         [
             f"Networks as they are initialized, {len(SEEDS)} of each, 100 units a layer, one step on "
-            "256 examples; the widest range over all of them. The rate is 0.01, at which all of ELU's "
-            "of 50 layers diverge within five steps; where one is accused, its first step shows it.",
+            f"256 examples; the widest range over all of them. The rate is {RATE}: at 0.01 all of ELU's "
+            "of 50 layers diverge within five steps, and one shows it in its first.",
             healthy,
             "Convolutions of 16 filters on images of 32x32, with average pooling after the first two, "
             "global average pooling and a dense layer:",

@@ -13,14 +13,14 @@ from keras import ops, tree
 
 from keras_recipes.arrays import Examples
 from keras_recipes.graph_passes import without_kept_gradients, without_passes
-from keras_recipes.in_step import take_steps
+from keras_recipes.in_step import is_read_by_keras_alone, take_steps
 from keras_recipes.model_state import build_from
 
 LARGEST = 8 * 2**30  # bytes of arrays that are copied into tensors; more goes through an iterator
 LONG = 3000  # steps: XLA saves half a millisecond a small step, to trace or compile takes a second
-# Steps: a condition takes 10 to 30 microseconds of each, under XLA, which copies the weights into it,
+# Steps: a condition takes 10 to 60 microseconds of each, under XLA, which copies the weights into it,
 # as without; to trace those that are looked into apart from the others takes most of a second.
-LONG_WITH_LOOKS = 30_000
+LONG_WITH_LOOKS = 15_000
 
 
 def steps_in_one_graph(model: keras.Model) -> bool:
@@ -35,13 +35,12 @@ def can_loop(model: keras.Model, *examples: Examples | None) -> bool:
     """Whether a model and its data can go the way of this module.
 
     They cannot on another backend than TensorFlow, over several devices, eagerly, from a dataset,
-    or with a `train_step` or `test_step` of the model's own, whose results only Keras can read.
+    or with a `train_step` or the like of the model's own, whose results only Keras can read.
     """
     return (
         steps_in_one_graph(model)
         and not model.run_eagerly
-        and type(model).train_step is keras.Model.train_step
-        and type(model).test_step is keras.Model.test_step
+        and not is_read_by_keras_alone(model)
         and all(each is None or each.batch_size for each in examples)
         and sum(each.nbytes for each in examples if each is not None) <= LARGEST
     )

@@ -17,13 +17,14 @@ from keras_recipes.optimizers.following import innermost
 KEY = "_callbacks_in_step"
 TRACED = "_step_is_looked_into"
 MAKE = "make_train_function"  # hides the method
+# What a step logs a model of its own kind may say here, which only Keras reads.
+TELLING = (
+    "train_step", "test_step", "make_train_function", "make_test_function", "compute_metrics",
+)  # fmt: skip
 
 
 def enter(callback: Any, every: int | None = None) -> list[keras.callbacks.Callback]:
     """Notes a callback that is about to change the step of its model, until it leaves.
-
-    What callbacks of a training left there that was interrupted, and has told them nothing, they
-    undo first.
 
     Args:
         callback: Has a `restore`, which leaves.
@@ -31,18 +32,12 @@ def enter(callback: Any, every: int | None = None) -> list[keras.callbacks.Callb
             part in all.
 
     Returns:
-        The others of this training that have entered.
+        The others that have entered.
     """
     present = vars(callback.model).get(KEY, [])
-    if any(
-        params is not each.params or params is not callback.params for each, params, _ in present
-    ):
-        for each, *_ in present:
-            each.restore()
-        present = []
-    vars(callback.model)[KEY] = [*present, (callback, callback.params, every)]
+    vars(callback.model)[KEY] = [*present, (callback, every)]
     vars(callback.model)[MAKE] = functools.partial(_make_train_function, callback.model)
-    return [each for each, *_ in present]
+    return [each for each, _ in present]
 
 
 def leave(callback: Any) -> None:
@@ -58,9 +53,21 @@ def leave(callback: Any) -> None:
         callback.model.make_train_function(force=True)
 
 
+def undo_interrupted(model: keras.Model) -> None:
+    """Undoes what callbacks left in a model whose training was interrupted, and has told them nothing.
+
+    Keras's `fit` and `train_on_batch` do so when they begin.
+    """
+    for each, _ in vars(model).get(KEY, []):
+        if each.model is model:  # and has not gone to another
+            each.restore()
+    for name in (KEY, MAKE):
+        vars(model).pop(name, None)
+
+
 def looks(model: keras.Model) -> list[int]:
     """Returns how many steps lie between looks into the steps of a model, for each who looks."""
-    return [every for *_, every in vars(model).get(KEY, []) if every is not None]
+    return [every for _, every in vars(model).get(KEY, []) if every is not None]
 
 
 @contextlib.contextmanager
@@ -127,16 +134,23 @@ def take_steps(
     return loop(to_next_look if intervals else tracing(None), end, begin, tf.constant(True))
 
 
+def is_read_by_keras_alone(model: keras.Model) -> bool:
+    """Whether a model has methods of its own in place of those that tell what steps log."""
+    return any(getattr(type(model), name) is not getattr(keras.Model, name) for name in TELLING)
+
+
 def _make_train_function(model: keras.Model, force: bool = False) -> None:
     """Makes the function with which Keras trains, one that takes steps that are looked into apart."""
-    import tensorflow as tf
-
-    if model.train_function is not None and not force:
+    if not force:  # which only callbacks do: a training begins
+        undo_interrupted(model)
+        model.make_train_function()
         return
     type(model).make_train_function(model, force=True)
-    one_device = not tf.distribute.has_strategy() and model._distribute_strategy is None
-    own = type(model).train_step is not keras.Model.train_step  # whose logs only Keras can read
-    if looks(model) and one_device and not own and not model.run_eagerly:
+    if not looks(model) or model.run_eagerly or is_read_by_keras_alone(model):
+        return
+    import tensorflow as tf
+
+    if not tf.distribute.has_strategy() and model._distribute_strategy is None:
         model.train_function = _execution(model, model.train_function)
 
 
@@ -144,9 +158,11 @@ def _execution(model: keras.Model, by_keras: Callable[[Any], Any]) -> Callable[[
     """Returns a function that takes `steps_per_execution` steps, of batches from an iterator."""
     import tensorflow as tf
 
-    train_step = model._autoconvert_optionals(model.train_step)
     options = {"jit_compile": model.jit_compile, "reduce_retracing": True, "autograph": False}
-    steps = {looked_into: tf.function(train_step, **options) for looked_into in (True, False)}
+    steps = {
+        looked_into: model._autoconvert_optionals(tf.function(model.train_step, **options))
+        for looked_into in (True, False)
+    }
 
     @tf.function(reduce_retracing=True, autograph=False)
     @without_kept_gradients()

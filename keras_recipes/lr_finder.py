@@ -15,6 +15,7 @@ from keras_recipes.arrays import Examples, prepare
 from keras_recipes.checks import check_compiled, check_integer, check_number
 from keras_recipes.extras import import_extra
 from keras_recipes.graph_loops import RecordingLoop, can_loop
+from keras_recipes.in_step import undo_interrupted
 from keras_recipes.model_state import as_it_was
 from keras_recipes.optimizers import SGD
 from keras_recipes.optimizers.following import (
@@ -126,6 +127,7 @@ def find_learning_rate(
     for the tenth.
     """
     check_compiled(model)
+    undo_interrupted(model)
     check_integer("batch_size", batch_size, "[1, inf)")
     check_number("min_rate", min_rate, "(0, inf)")
     check_number("max_rate", max_rate, f"({min_rate}, inf)")

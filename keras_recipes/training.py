@@ -36,6 +36,7 @@ from keras_recipes.fit_callbacks import (
     with_logs,
 )
 from keras_recipes.graph_loops import can_loop
+from keras_recipes.in_step import undo_interrupted
 from keras_recipes.lr_finder import LearningRateCurve, find_learning_rate
 from keras_recipes.run_directory import RunDirectory
 from keras_recipes.run_report import report_divergence, report_end, report_start
@@ -125,6 +126,7 @@ def fit(
     Reference: Geron, *Hands-On Machine Learning*, 2nd ed. (2019), chapter 11.
     """
     check_compiled(model)
+    undo_interrupted(model)
     check_choice("resume", resume, RESUME)
     if run_dir is not None:
         check_instance("run_dir", run_dir, (str, os.PathLike), "a path")

@@ -94,3 +94,33 @@ def test_tensorflow_keeps_nothing_of_a_training(fit):
     before = set(gradient_registry.list())
     fit(model, X, Y, batch_size=16, epochs=1, verbose=0, callbacks=[LayerHealth(every=2)])
     assert set(gradient_registry.list()) == before
+
+
+class TellsMore(keras.Model):
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return {**super().compute_metrics(x, y, y_pred, sample_weight), "more": 1.0}
+
+
+@pytest.mark.parametrize("fit", [keras.Model.fit, functools.partial(kr.fit, schedule=None)])
+def test_a_model_that_says_itself_what_is_logged_is_heard(fit):
+    inputs = keras.Input((6,))
+    model = TellsMore(inputs, keras.layers.Dense(1)(inputs))
+    model.compile("sgd", "mse")
+    log = StepLog(every=3)
+    history = fit(
+        model, X, Y, batch_size=16, epochs=1, verbose=0, validation_data=(X, Y), callbacks=[log]
+    )
+    assert history.history["more"] == history.history["val_more"] == [1.0]
+    assert log.steps == [0, 3, 6]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_batches_may_have_nothing_for_a_part(jit_compile):
+    def batches():
+        for start in range(0, len(X), 16):
+            yield X[start : start + 16], Y[start : start + 16], None
+
+    model, _ = build(jit_compile=jit_compile)
+    log = StepLog(every=2)
+    model.fit(batches(), steps_per_epoch=8, shuffle=False, verbose=0, callbacks=[log])
+    assert log.steps == [0, 2, 4, 6]

@@ -92,7 +92,7 @@ class LayerHealth(StepRecords):
     def restore(self) -> None:
         """Gives the model its own training step back; `keras_recipes.fit` does so at its end.
 
-        After a `keras.Model.fit` that was interrupted the next one with such a callback does so.
+        After a `keras.Model.fit` that was interrupted the model's next training does so.
         """
         if self.model is not None:
             self.model.__dict__.pop("train_step", None)

@@ -6,6 +6,7 @@ from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_recipes.checks import check_integer
+from keras_recipes.in_step import enter, leave
 from keras_recipes.optimizers import follow
 from keras_recipes.optimizers.following import steps_taken
 from keras_recipes.schedules import Delayed, make_schedule
@@ -76,6 +77,7 @@ class Schedule(keras.callbacks.Callback):
         steps = self.params.get("steps") or 0
         if self._first_step is None:
             self._first_step = steps_taken(self.model.optimizer) - epoch * steps
+        enter(self)
         schedules = self.make_schedules(self.total_steps or self.params["epochs"] * steps)
         if self._first_step != 0:
             schedules = {name: Delayed(each, self._first_step) for name, each in schedules.items()}
@@ -116,11 +118,11 @@ class Schedule(keras.callbacks.Callback):
         self._first_step = state["first_step"]
 
     def restore(self) -> None:
-        """Gives the optimizer back what it was compiled with; `fit` does so at its end.
+        """Gives the optimizer back what it was compiled with; `keras_recipes.fit` does so at its end.
 
-        After a `keras.Model.fit` that was interrupted it is for the caller to do.
+        After a `keras.Model.fit` that was interrupted the model's next training does so.
         """
         if self._undo is not None:
             self._undo()
             self._undo = None
-            self.model.make_train_function(force=True)
+        leave(self)

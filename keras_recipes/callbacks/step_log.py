@@ -63,7 +63,7 @@ class StepLog(StepRecords):
     def restore(self) -> None:
         """Gives the model its own loss and optimizer back; `keras_recipes.fit` does so at its end.
 
-        After a `keras.Model.fit` that was interrupted the next one with such a callback does so.
+        After a `keras.Model.fit` that was interrupted the model's next training does so.
         """
         for undo in reversed(self._undo):
             undo()

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_recipes.board import EventFile, scalar_value
+from keras_recipes.board import EventFile
 from keras_recipes.checks import check_instance, check_integer
 from keras_recipes.in_step import enter, leave
 from keras_recipes.optimizers.following import steps_taken
@@ -64,9 +64,7 @@ class StepRecords(keras.callbacks.Callback):
             self.steps.append(int(at[number % self._slots]))
             self._taken(record)
             if self._file is not None:
-                numbers = zip(self._tags, record.ravel(), strict=True)
-                values = [scalar_value(tag, number) for tag, number in numbers]
-                self._file.write(values, self.steps[-1])
+                self._file.write_scalars(self._tags, record.ravel().tolist(), self.steps[-1])
         if self._file is not None:
             self._file.flush()
         self._steps_taken, self._time = self._steps, time.perf_counter()
@@ -74,7 +72,7 @@ class StepRecords(keras.callbacks.Callback):
     def restore(self) -> None:
         """Makes the model what it was; `keras_recipes.fit` does so at its end.
 
-        After a `keras.Model.fit` that was interrupted the next one with such a callback does so.
+        After a `keras.Model.fit` that was interrupted the model's next training does so.
         """
         try:
             self.take()

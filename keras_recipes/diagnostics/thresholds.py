@@ -15,7 +15,9 @@ class Threshold:
 # as they are initialized, ten of each; benchmarks/results/diagnosis.md has what they show.
 THRESHOLDS = {
     "vanishing rate": Threshold(
-        0.75, "Factor a layer. Sigmoids have at most 0.25 (their slope); healthy networks over 0.9."
+        0.9,
+        "Factor a layer. Sigmoids have at most 0.25 (their slope), ReLU with 0.8 of He's deviation "
+        "0.8; healthy networks of 50 layers over 0.98.",
     ),
     "vanishing factor": Threshold(
         1e-2, "From the last hidden layer to the first: less is no obstacle to learning."

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_recipes as kr
-from keras_recipes.callbacks import LayerHealth, MagnitudePruning, StepLog
+from keras_recipes.callbacks import LayerHealth, MagnitudePruning, OneCycle, StepLog
 from keras_recipes.diagnostics.statistics import STATISTICS
 from keras_recipes.in_step import KEY, is_looked_into
 
@@ -57,6 +57,58 @@ def test_what_was_interrupted_takes_nothing_from_others(model, before, order):
     assert pruning.sparsity == pytest.approx(0.5, abs=0.05)
     assert health.steps == [2, 3]
     assert not {"train_step", KEY} & set(vars(model))
+
+
+def leftovers(model):
+    names = {"train_step", "compute_loss", "make_train_function", "apply", KEY}
+    return names & {*vars(model), *vars(model.optimizer)}
+
+
+TRAININGS = {
+    "Keras's fit": lambda model: model.fit(X, Y, verbose=0),
+    "compiled anew": lambda model: (model.compile("sgd", "mse"), model.fit(X, Y, verbose=0)),
+    "train_on_batch": lambda model: model.train_on_batch(X, Y),
+    "fit": lambda model: kr.fit(model, X, Y, epochs=1, schedule=None, verbose=0),
+    "find_learning_rate": lambda model: kr.find_learning_rate(model, X, Y),
+}
+
+
+@pytest.mark.parametrize("train", TRAININGS.values(), ids=TRAININGS)
+def test_any_training_undoes_first_what_an_interrupted_one_left(model, train):
+    callbacks = [
+        StepLog(every=1), LayerHealth(every=1), MagnitudePruning(0.5, 0, 2), OneCycle(0.1),
+    ]  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, callbacks=[*callbacks, Interrupt()], verbose=0)
+    optimizer, weights = model.optimizer, model.get_weights()
+    model.set_weights([weight + 1 for weight in weights])
+    train(model)
+    assert not leftovers(model)
+    assert "apply" not in vars(optimizer)
+    assert float(optimizer.learning_rate) == pytest.approx(0.01)
+    assert callbacks[0].steps == callbacks[1].steps == [0, 1]
+    assert all(np.count_nonzero(weight) == weight.size for weight in model.get_weights())
+
+
+def test_one_that_refuses_its_training_leaves_nothing_to_the_next(model):
+    with pytest.raises(ValueError, match="two"):
+        model.fit(X, Y, callbacks=[StepLog(2), StepLog(3)], verbose=0)
+    model.fit(X, Y, verbose=0)
+    assert not leftovers(model)
+
+
+def test_one_that_has_gone_to_another_model_stays_there(model):
+    records, other = StepLog(every=1), kr.build_default_dnn(4, hidden_units=(5,), seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, callbacks=[records, Interrupt()], verbose=0)
+    with pytest.raises(KeyboardInterrupt):
+        other.fit(X, Y, callbacks=[records, Interrupt()], verbose=0)
+    model.fit(X, Y, verbose=0)
+    assert "compute_loss" in vars(other)
+    other.fit(X, Y, verbose=0)
+    assert records.steps == [0, 1, 0, 1]
+    assert not leftovers(model)
+    assert not leftovers(other)
 
 
 def test_a_step_that_was_not_taken_spoils_no_record(model, monkeypatch):

@@ -34,6 +34,7 @@ FAULTS = {
     "three layers, too large": ("exploding gradients", lambda: network(3, None, normal(0.3)), X),
     "two of relu, too large": ("exploding gradients", lambda: network(2, "relu", normal(0.5)), X),
     "linear, too small": ("vanishing gradients", lambda: network(12, None, normal(0.03)), X),
+    "relu, 0.8 of He": ("vanishing gradients", lambda: network(50, "relu", normal(0.113)), X),
     "relu, biases at -30": ("dying ReLU", lambda: network(5, "relu", "he_normal", bias=-30.0), X),
     "relu apart": ("dying ReLU", lambda: network(3, "relu", "he_normal", bias=-30.0, apart=True), X),
     "tanh, weights of 5": ("saturated", lambda: network(5, "tanh", normal(5.0)), X),
