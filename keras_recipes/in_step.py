@@ -17,7 +17,7 @@ from keras_recipes.optimizers.following import innermost
 KEY = "_callbacks_in_step"
 TRACED = "_step_is_looked_into"
 MAKE = "make_train_function"  # hides the method
-# What a step logs a model of its own kind may say here, which only Keras reads.
+# By these a model can say itself what its steps log, which only Keras reads then.
 TELLING = (
     "train_step", "test_step", "make_train_function", "make_test_function", "compute_metrics",
 )  # fmt: skip
@@ -141,7 +141,7 @@ def is_read_by_keras_alone(model: keras.Model) -> bool:
 
 def _make_train_function(model: keras.Model, force: bool = False) -> None:
     """Makes the function with which Keras trains, one that takes steps that are looked into apart."""
-    if not force:  # which only callbacks do: a training begins
+    if not force:  # as callbacks do: a training begins
         undo_interrupted(model)
         model.make_train_function()
         return
