@@ -14,7 +14,7 @@ from tuner import bar
 
 @pytest.fixture
 def clock(monkeypatch):
-    made = types.SimpleNamespace(now=time.monotonic())
+    made = types.SimpleNamespace(now=int(time.monotonic()))  # so that nothing is rounded up
     monkeypatch.setattr(bar, "time", types.SimpleNamespace(monotonic=lambda: made.now))
     return made
 

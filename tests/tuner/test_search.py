@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import keras
@@ -18,7 +17,6 @@ import pandas as pd
 import pytest
 
 from keras_recipes.search_spaces import DefaultDNN
-from recipes.command import run
 from tuner.json_files import read_json
 from tuner.search import main
 from tuner.settings import SPACES
@@ -372,14 +370,11 @@ def test_a_search_goes_on_without_the_settings_that_were_torn(command, tmp_path)
         (["--data", "nothing.csv"], "nothing.csv"),
     ],
 )
-def test_bad_flags_are_told_of_in_a_line(command, tmp_path, monkeypatch, capsys, flags, message):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [*command[2:], *flags])
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # to have it back
-    with pytest.raises(SystemExit) as ended:
-        run(main)
-    assert ended.value.code == 2
-    assert message in capsys.readouterr().err.strip().splitlines()[-1]
+def test_bad_flags_are_told_of_in_a_line(command, tmp_path, flags, message):
+    process = start([*command, *flags], tmp_path)
+    _, err = end(process)
+    assert process.returncode == 2
+    assert message in err.strip().splitlines()[-1]
     assert not (tmp_path / "run").exists()
 
 
