@@ -109,9 +109,15 @@ def write_board(logs: Path, name: str, values: Sequence[Any], steps: Sequence[in
 
 def scalar_value(tag: str, number: float) -> Any:
     """Returns the summary of a number."""
+    return scalar_values([tag], [number])[0]
+
+
+def scalar_values(tags: Sequence[str], numbers: Sequence[float]) -> list[Any]:
+    """Returns the summaries of numbers, each under its tag: thirty in a tenth of a millisecond."""
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    return Summary.Value(tag=tag, simple_value=number)
+    make = Summary.Value
+    return [make(tag=tag, simple_value=each) for tag, each in zip(tags, numbers, strict=True)]
 
 
 def text_value(tag: str, text: str) -> Any:
@@ -190,14 +196,6 @@ class EventFile:
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         self._write(step=step, summary=Summary(value=values))
-
-    def write_scalars(self, tags: Sequence[str], numbers: Sequence[float], step: int) -> None:
-        """Appends numbers, each under its tag, in a tenth of a millisecond for thirty."""
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        make = Summary.Value
-        pairs = zip(tags, numbers, strict=True)
-        self.write([make(tag=tag, simple_value=number) for tag, number in pairs], step)
 
     def write_graph(self, graph: Any) -> None:
         """Appends a graph, a `GraphDef`."""

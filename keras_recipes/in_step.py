@@ -141,7 +141,7 @@ def is_read_by_keras_alone(model: keras.Model) -> bool:
 
 def _make_train_function(model: keras.Model, force: bool = False) -> None:
     """Makes the function with which Keras trains, one that takes steps that are looked into apart."""
-    if not force:  # as callbacks do: a training begins
+    if not force:  # callbacks do: it is a training that begins
         undo_interrupted(model)
         model.make_train_function()
         return

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_recipes.board import EventFile
+from keras_recipes.board import EventFile, scalar_values
 from keras_recipes.checks import check_instance, check_integer
 from keras_recipes.in_step import enter, leave
 from keras_recipes.optimizers.following import steps_taken
@@ -64,7 +64,8 @@ class StepRecords(keras.callbacks.Callback):
             self.steps.append(int(at[number % self._slots]))
             self._taken(record)
             if self._file is not None:
-                self._file.write_scalars(self._tags, record.ravel().tolist(), self.steps[-1])
+                values = scalar_values(self._tags, record.ravel().tolist())
+                self._file.write(values, self.steps[-1])
         if self._file is not None:
             self._file.flush()
         self._steps_taken, self._time = self._steps, time.perf_counter()
