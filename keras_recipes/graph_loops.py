@@ -190,7 +190,7 @@ def _train(
         logs = model.train_step(tree.map_structure(lambda each: tf.gather(each, rows), data))
         return index + 1, tf.math.is_finite(logs["loss"])
 
-    reached, finite = take_steps(model, step, first, last, apart)
+    reached, finite = take_steps(model, step, first, last, apart, tf.constant(True))
     return reached, finite, model.get_metrics_result()
 
 

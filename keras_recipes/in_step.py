@@ -86,52 +86,53 @@ def is_looked_into(model: keras.Model) -> bool | None:
 
 
 def take_steps(
-    model: keras.Model, step: Callable[..., Any], begin: Any, end: Any, apart: bool
+    model: keras.Model, step: Callable[..., Any], begin: Any, end: Any, apart: bool, *carried: Any
 ) -> Any:
     """Takes training steps in a loop of the graph.
 
     Args:
         model: Whose steps they are.
-        step: Takes the one of a number, and whether to go on; returns the next number, and whether
-            to go on, both tensors.
+        step: Takes the one of a number, whether to go on, and what is carried; returns the next
+            number, whether to go on, and what is carried to it, all tensors.
         begin: Number of the first, a tensor.
         end: Number to stop before.
         apart: Whether to trace those that are looked into apart from the others, which then ask
             nothing: in a condition each step costs 2 to 10% more, under XLA as without it.
+        carried: Whether to take the first step, and what is carried to it.
 
     Returns:
         What the last step returned.
     """
     import tensorflow as tf
 
-    def loop(body: Callable[..., Any], end: Any, number: Any, going: Any) -> Any:
+    def loop(body: Callable[..., Any], end: Any, number: Any, *carried: Any) -> Any:
         return tf.while_loop(
-            lambda number, going: (number < end) & going,
+            lambda number, going, *_: (number < end) & going,
             body,
-            (number, going),
+            (number, *carried),
             parallel_iterations=1,
         )
 
     def tracing(looked_into: bool | None) -> Callable[..., Any]:
-        def body(number: Any, going: Any) -> Any:
+        def body(*state: Any) -> Any:
             with traced(model, looked_into):
-                return step(number, going)
+                return step(*state)
 
         return body
 
     def taken() -> Any:
         return tf.cast(tf.convert_to_tensor(innermost(model.optimizer)._iterations), "int32")
 
-    def to_next_look(number: Any, going: Any) -> Any:
+    def to_next_look(number: Any, *carried: Any) -> Any:
         """A step that is looked into, if it is time to, and those up to the next, which are not."""
         is_time = tf.reduce_any([taken() % every == 0 for every in intervals])
-        looked = loop(tracing(True), number + tf.cast(is_time, "int32"), number, going)
+        looked = loop(tracing(True), number + tf.cast(is_time, "int32"), number, *carried)
         # None where that step was left out, as mixed precision does: the next is looked into.
         wait = tf.reduce_min([-taken() % every for every in intervals])
         return loop(tracing(False), tf.minimum(looked[0] + wait, end), *looked)
 
     intervals = looks(model) if apart else []
-    return loop(to_next_look if intervals else tracing(None), end, begin, tf.constant(True))
+    return loop(to_next_look if intervals else tracing(None), end, begin, *carried)
 
 
 def is_read_by_keras_alone(model: keras.Model) -> bool:
@@ -158,25 +159,30 @@ def _execution(model: keras.Model, by_keras: Callable[[Any], Any]) -> Callable[[
     """Returns a function that takes `steps_per_execution` steps, of batches from an iterator."""
     import tensorflow as tf
 
-    options = {"jit_compile": model.jit_compile, "reduce_retracing": True, "autograph": False}
-    steps = {
-        looked_into: model._autoconvert_optionals(tf.function(model.train_step, **options))
-        for looked_into in (True, False)
-    }
+    def compiled() -> Callable[[Any], Any]:
+        step = model.train_step
+        if model.jit_compile:
+            step = tf.function(step, jit_compile=True, reduce_retracing=True, autograph=False)
+        return model._autoconvert_optionals(step)
+
+    steps = {looked_into: compiled() for looked_into in (True, False)}
 
     @tf.function(reduce_retracing=True, autograph=False)
     @without_kept_gradients()
     def execution(iterator: Any) -> tuple[Any, dict[str, Any]]:
-        def step(number: Any, going: Any) -> Any:
-            def take() -> Any:
-                steps[bool(is_looked_into(model))](batch.get_value())
-                return number + 1
+        def step(number: Any, going: Any, batch: Any) -> Any:
+            steps[bool(is_looked_into(model))](batch.get_value())
+            # The next batch is fetched while the step is taken.
+            batch = tf.cond(
+                number + 1 < end,
+                iterator.get_next_as_optional,
+                lambda: tf.experimental.Optional.empty(iterator.element_spec),
+            )
+            return number + 1, batch.has_value(), batch
 
-            batch = iterator.get_next_as_optional()
-            going = batch.has_value()
-            return tf.cond(going, take, lambda: number), going
-
-        count, _ = take_steps(model, step, tf.constant(0), model.steps_per_execution, apart=True)
+        end, first = model.steps_per_execution, iterator.get_next_as_optional()
+        state = first.has_value(), first
+        count, *_ = take_steps(model, step, tf.constant(0), end, True, *state)
         return count, model.get_metrics_result()
 
     def function(iterator: Any) -> dict[str, Any]:
