@@ -126,8 +126,8 @@ def compare(x, y, epochs, batch, rounds, name):
     for _ in range(rounds):
         seconds = measure(x, y, epochs, batch, [base, name])
         plain, logged = (np.array(seconds[each]) for each in (base, name))
-        costs.append(logged[1:-1].sum() / plain[1:-1].sum() - 1)
-        epoch.append(logged[1:-1].mean())
+        costs.append(np.median(logged[1:-1] / plain[1:-1]) - 1)
+        epoch.append(np.median(logged[1:-1]))
         once.append(_once(logged) - _once(plain))
     likely = scipy.stats.ttest_1samp(costs, 0).confidence_interval(0.95)
     return [
@@ -166,11 +166,11 @@ def main():
         f"{arguments.epochs} epochs of MNIST, 3 x 100 units, 1cycle, on {device()}. "
         f"{arguments.rounds} rounds, in which each training and a plain one took turns, execution by "
         "execution: of 200 steps of arrays, 50 of a dataset or in Keras's fit. "
-        "An epoch is the mean of all but the first and the last, with what is done between two, the "
-        "median of the rounds; the cost, the median of the rounds, is what that takes more than the "
-        "plain training, with the 95% interval of its mean by Student's t. Once: what the first and "
-        "the last epoch take more than in the plain training, for tracing, compilation, the first "
-        "diagnosis, the saved model.",
+        "An epoch is one between the first and the last, with what is done before the next; its "
+        "cost is what it takes more than the plain training's of the same turns. Both are the "
+        "medians of a round, then of the rounds, with the 95% interval of the mean round by "
+        "Student's t. Once: what the first and the last epoch take more, for tracing, compilation, "
+        "the first diagnosis, the saved model.",
     ]
     for batch in arguments.batches:
         found = table(x, y, arguments.epochs, batch, arguments.rounds, arguments.cases)

@@ -101,7 +101,7 @@ def fit(
             fire once an execution. `"auto"` is some ten executions a second where the data are in
             memory, 50 steps else, and 1 on several devices.
         checkpoint_every: Steps, or time as a `datetime.timedelta`, between two checkpoints in
-            `run_dir`; None for as often as 2% of the training time allows.
+            `run_dir`; None for as often as 1% of the training time allows.
         callbacks: More Keras callbacks, in a list. Of those that have a `get_state` the run keeps
             the state, and what their `get_config`, if any, returns must stay the same.
         seed: Seeds shuffling and dropout, globally, by `keras.utils.set_random_seed`.

@@ -13,7 +13,7 @@ from keras_recipes.checkpoints import Checkpoint, save_checkpoint
 from keras_recipes.optimizers.following import innermost, steps_taken
 from keras_recipes.run_directory import RunDirectory
 
-SHARE = 0.02  # of the time may go into checkpoints where no interval is given
+SHARE = 0.01  # of the time may go into checkpoints where no interval is given
 
 
 class SavedState(keras.callbacks.Callback):
@@ -28,7 +28,7 @@ class SavedState(keras.callbacks.Callback):
         constants: What holds from the start of the training to its end, as JSON can hold it.
         callbacks: The other callbacks.
         every: Steps (an int) or time (a `timedelta`) between two checkpoints; None for as often as
-            2% of the time allows.
+            1% of the time allows.
         within_epochs: Whether training can go on from inside an epoch.
     """
 
