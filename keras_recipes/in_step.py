@@ -17,6 +17,7 @@ from keras_recipes.optimizers.following import innermost
 KEY = "_callbacks_in_step"
 TRACED = "_step_is_looked_into"
 MAKE = "make_train_function"  # hides the method
+HIDDEN = "_hidden_methods"  # in a callback's own dictionary
 # By these a model can say itself what its steps log, which only Keras reads then.
 TELLING = (
     "train_step", "test_step", "make_train_function", "make_test_function", "compute_metrics",
@@ -34,14 +35,29 @@ def enter(callback: Any, every: int | None = None) -> list[keras.callbacks.Callb
     Returns:
         The others that have entered.
     """
+    _show(callback)  # those of a model in whose training it was interrupted
     present = vars(callback.model).get(KEY, [])
     vars(callback.model)[KEY] = [*present, (callback, every)]
     vars(callback.model)[MAKE] = functools.partial(_make_train_function, callback.model)
     return [each for each, _ in present]
 
 
+def hide(callback: Any, owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
+    """Has an object use `wrapper(method, ...)` for its method, until the callback leaves."""
+    # In the object's own dictionary, where it hides the method and Keras tracks nothing.
+    vars(owner)[name] = functools.partial(wrapper, getattr(owner, name))
+    vars(callback).setdefault(HIDDEN, []).append((owner, name))
+
+
+def _show(callback: Any) -> None:
+    """Gives objects the methods back that a callback has hidden."""
+    for owner, name in vars(callback).pop(HIDDEN, []):
+        vars(owner).pop(name, None)
+
+
 def leave(callback: Any) -> None:
-    """Forgets a callback that has undone what it changed, or had changed nothing."""
+    """Undoes what a callback has hidden, and forgets it."""
+    _show(callback)
     if callback.model is None:
         return
     present = vars(callback.model).pop(KEY, [])

@@ -1,4 +1,5 @@
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -124,3 +125,30 @@ def test_batches_may_have_nothing_for_a_part(jit_compile):
     log = StepLog(every=2)
     model.fit(batches(), steps_per_epoch=8, shuffle=False, verbose=0, callbacks=[log])
     assert log.steps == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 2, 3, 20])
+def test_no_batch_is_fetched_that_no_step_takes(steps_per_execution):
+    asked = []
+
+    def batches():
+        for number in itertools.count():
+            asked.append(number)
+            yield X[:16], Y[:16]
+
+    weights = []
+    for callbacks in ([], both()):
+        spec = [tf.TensorSpec((16, width)) for width in (6, 1)]
+        data = tf.data.Dataset.from_generator(batches, output_signature=tuple(spec))
+        # Without a pool a batch is made when it is asked for.
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        asked.clear()
+        model, _ = build(steps_per_execution=steps_per_execution)
+        keywords = {"steps_per_epoch": 6, "epochs": 2, "shuffle": False, "verbose": 0}
+        model.fit(data.with_options(options), **keywords, callbacks=callbacks)
+        weights.append((len(asked), int(model.optimizer.iterations), model.get_weights()))
+    (count, steps, plain), (ours, our_steps, watched) = weights
+    assert (ours, our_steps) == (count, steps)
+    for theirs, mine in zip(plain, watched, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)

@@ -1,4 +1,3 @@
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from keras_recipes.diagnostics.findings import find
 from keras_recipes.diagnostics.observation import Observation
 from keras_recipes.diagnostics.observed_layers import ObservedLayer, observed_layers
 from keras_recipes.diagnostics.statistics import STATISTICS
-from keras_recipes.in_step import is_looked_into
+from keras_recipes.in_step import hide, is_looked_into
 from keras_recipes.model_state import build_from, is_built
 from keras_recipes.optimizers.following import innermost
 
@@ -76,8 +75,7 @@ class LayerHealth(StepRecords):
         self._open()
         if self._layers:
             self._prepare()
-        # In the object's own dictionary, where it hides the method and Keras tracks nothing.
-        self.model.__dict__["train_step"] = functools.partial(self._step, self.model.train_step)
+        hide(self, self.model, "train_step", self._step)
         self.model.make_train_function(force=True)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -88,15 +86,6 @@ class LayerHealth(StepRecords):
         super().on_train_end(logs)
         if self.verbose:
             print(self.diagnosis)
-
-    def restore(self) -> None:
-        """Gives the model its own training step back; `keras_recipes.fit` does so at its end.
-
-        After a `keras.Model.fit` that was interrupted the model's next training does so.
-        """
-        if self.model is not None:
-            self.model.__dict__.pop("train_step", None)
-        super().restore()
 
     def _step(self, train_step: Any, data: Any) -> Any:
         import tensorflow as tf

@@ -1,5 +1,4 @@
 import base64
-import functools
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from keras_recipes.checks import (
     check_sequence,
     check_tensorflow,
 )
-from keras_recipes.in_step import enter, leave
+from keras_recipes.in_step import enter, hide, leave
 from keras_recipes.kernels import kernels_of, layers_with_kernels
 from keras_recipes.optimizers.following import innermost, steps_taken
 from keras_recipes.pruning import cubic_sparsity, prune
@@ -122,8 +121,7 @@ class MagnitudePruning(keras.callbacks.Callback):
                 for kernel in self._kernels
             ]
         self._first_step = None
-        # In the object's own dictionary, where it hides the method and Keras tracks nothing.
-        self.model.__dict__["train_step"] = functools.partial(self._step, self.model.train_step)
+        hide(self, self.model, "train_step", self._step)
         self.model.make_train_function(force=True)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -178,8 +176,6 @@ class MagnitudePruning(keras.callbacks.Callback):
 
         After a `keras.Model.fit` that was interrupted the model's next training does so.
         """
-        if self.model is not None:
-            self.model.__dict__.pop("train_step", None)
         leave(self)
 
     def _step(self, train_step: Any, data: Any) -> Any:

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ from keras import ops
 
 from keras_recipes.callbacks.step_records import StepRecords
 from keras_recipes.checks import check_tensorflow
-from keras_recipes.in_step import is_looked_into
+from keras_recipes.in_step import hide, is_looked_into
 from keras_recipes.optimizers.following import innermost, learning_rate_at, momentum_at
 
 PREFIX = "step/"  # of its tags; their axis counts steps
@@ -46,7 +45,6 @@ class StepLog(StepRecords):
     def __init__(self, every: int = 100, log_dir: str | Path | None = None) -> None:
         super().__init__(every, log_dir)
         self.values: dict[str, list[float]] = {}
-        self._undo: list[Callable[[], Any]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         check_tensorflow("`StepLog`")
@@ -56,25 +54,9 @@ class StepLog(StepRecords):
         metrics = self.model._compile_metrics
         if metrics is None or metrics.built:
             self._prepare()  # a step that makes variables is traced twice
-        self._replace(self.model, "compute_loss", self._compute_loss)
-        self._replace(self.model.optimizer, "apply", self._apply)
+        hide(self, self.model, "compute_loss", self._compute_loss)
+        hide(self, self.model.optimizer, "apply", self._apply)
         self.model.make_train_function(force=True)
-
-    def restore(self) -> None:
-        """Gives the model its own loss and optimizer back; `keras_recipes.fit` does so at its end.
-
-        After a `keras.Model.fit` that was interrupted the model's next training does so.
-        """
-        for undo in reversed(self._undo):
-            undo()
-        self._undo = []
-        super().restore()
-
-    def _replace(self, owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
-        """Has an object use `wrapper(method, ...)` for its method, without Keras tracking it."""
-        method = getattr(owner, name)
-        vars(owner)[name] = lambda *args, **kwargs: wrapper(method, *args, **kwargs)
-        self._undo.append(lambda: vars(owner).pop(name))
 
     def _compute_loss(
         self,
