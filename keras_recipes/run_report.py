@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_recipes.arrays import Examples
 from keras_recipes.board import (
@@ -86,7 +87,7 @@ def report_end(
     results = {
         name: float(of_epochs[history.best_epoch])
         for name, of_epochs in history.history.items()
-        if name not in NOT_METRICS
+        if name not in NOT_METRICS and np.ndim(of_epochs[history.best_epoch]) == 0
     }
     _report_diagnosis(run, model, examples, "after_training")
     write_board(run.logs, "settings", row(run, model, settings))

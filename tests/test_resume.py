@@ -124,6 +124,25 @@ def test_a_new_cycle_begins_where_a_model_was_trained_before(tmp_path):
     assert_same(state(whole, history, tmp_path / "whole"), state(resumed, again, tmp_path / "run"))
 
 
+def test_a_metric_of_each_class_is_in_the_history_as_it_was(tmp_path):
+    def train(run_dir, **keywords):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(2, "softmax")])
+        model.compile("sgd", "categorical_crossentropy", metrics=[keras.metrics.F1Score()])
+        labels = np.eye(2)[(Y > 0).astype(int)]
+        keywords |= {"epochs": 3, "schedule": None, "seed": 1, "verbose": 0, "run_dir": run_dir}
+        return kr.fit(model, X, labels, validation_split=0.2, **keywords).history
+
+    whole = train(tmp_path / "whole")
+    assert np.shape(whole["val_f1_score"]) == (3, 2)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "run", callbacks=[InterruptAt(30)], checkpoint_every=2)
+    resumed = train(tmp_path / "run")
+    for name, values in whole.items():
+        np.testing.assert_array_equal(resumed[name], values, err_msg=name)
+        assert [type(each) for each in resumed[name]] == [type(each) for each in values]
+
+
 SCRIPT = """
 import sys, json, hashlib
 import keras, numpy as np, keras_recipes as kr

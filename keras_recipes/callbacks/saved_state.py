@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from keras_recipes.callbacks.early_stopping import EarlyStopping
 from keras_recipes.callbacks.step_records import StepRecords
@@ -112,7 +112,7 @@ class SavedState(keras.callbacks.Callback):
             "next_step": step,
             "iterations": steps_taken(self.model.optimizer),
             "epochs": self._history.epoch,
-            "history": self._history.history,
+            "history": tree.map_structure(_listed, self._history.history),
             "callbacks": [callback.get_state() for callback in self._callbacks],
         }
         return Checkpoint(arrays, state)
@@ -124,7 +124,10 @@ class SavedState(keras.callbacks.Callback):
             for i, variable in enumerate(variables):
                 variable.assign(saved.arrays[f"{kind}:{i}"])
         self._history.epoch = saved.state["epochs"]
-        self._history.history.update(saved.state["history"])
+        for name, values in saved.state["history"].items():
+            self._history.history[name] = [
+                np.asarray(each, "float32") if isinstance(each, list) else each for each in values
+            ]
         for callback, state in zip(self._callbacks, saved.state["callbacks"], strict=True):
             callback.set_state(state)
         for number, callback in enumerate(self._early_stopping):
@@ -140,3 +143,8 @@ class SavedState(keras.callbacks.Callback):
         ]
         metrics = self.model.metrics_variables if self._within_epochs else []
         return {"model": self.model.variables, "optimizer": optimizer, "metrics": metrics}
+
+
+def _listed(value: Any) -> Any:
+    """What an epoch logged, as JSON can hold it: a metric may be one number for each class."""
+    return np.asarray(value).tolist()

@@ -8,6 +8,7 @@ from keras import ops
 from keras_recipes.callbacks.step_records import StepRecords
 from keras_recipes.checks import check_tensorflow
 from keras_recipes.in_step import hide, is_looked_into
+from keras_recipes.model_state import build_from
 from keras_recipes.optimizers.following import innermost, learning_rate_at, momentum_at
 
 PREFIX = "step/"  # of its tags; their axis counts steps
@@ -25,7 +26,8 @@ class StepLog(StepRecords):
     `"loss"`, each metric, `"learning_rate"`, `"momentum"` where the optimizer has one,
     `"gradient_norm"`, the norm of all gradients together, and `"clipped_gradient_norm"` where they
     are clipped. TensorBoard shows them as `step/NAME`. Under gradient accumulation a step is a batch
-    and the norm that of its own gradients.
+    and the norm that of its own gradients. A `train_on_batch` of the model while it trains ends the
+    records, as it does after a training that was interrupted.
 
     Args:
         every: Steps from one record to the next, at least 1; the first step is recorded.
@@ -67,11 +69,15 @@ class StepLog(StepRecords):
         sample_weight: Any = None,
         **training: Any,
     ) -> Any:
+        metrics = self.model._compile_metrics
+        if self._tags is None and metrics is not None and not metrics.built and x is not None:
+            import tensorflow as tf
+
+            with tf.init_scope():  # some metrics make their variables when they are first updated
+                build_from(self.model, (x, y, sample_weight))
         loss = compute_loss(x, y, y_pred, sample_weight, **training)
-        self._batch, self._grads = (
-            (loss, y, y_pred, sample_weight),
-            None,
-        )  # of the step being traced
+        # Of the step that is being traced.
+        self._batch, self._grads = (loss, y, y_pred, sample_weight), None
         return loss
 
     def _apply(self, apply: Any, grads: Any, trainable_variables: Any = None) -> None:

@@ -76,9 +76,7 @@ class StepRecords(keras.callbacks.Callback):
         After a `keras.Model.fit` that was interrupted the model's next training does so.
         """
         try:
-            self.take()
-            if self._file is not None:
-                self._file.close()
+            self._close()
         finally:
             self._log_into = self._file = None
             leave(self)
@@ -111,12 +109,18 @@ class StepRecords(keras.callbacks.Callback):
             raise ValueError(
                 f"`callbacks` must have one {kind} at most. Received: two. Leave one of them out."
             )
-        self._tags = None
+        self._close()  # after a training of another model that was interrupted
+        self._tags = self._file = None
         self._steps = self._steps_taken = 0
         self._time = time.perf_counter()
         log_dir = self._log_into if self.log_dir is None else self.log_dir
         if log_dir is not None:
             self._file = EventFile(Path(log_dir))
+
+    def _close(self) -> None:
+        self.take()
+        if self._file is not None:
+            self._file.close()
 
     def _make_room(self, tags: Sequence[str], shape: tuple[int, ...]) -> None:
         """Makes variables for records of a shape; `tags` are the names of their numbers, flattened."""

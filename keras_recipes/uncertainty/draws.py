@@ -1,6 +1,7 @@
 """Many draws of a batch and their moments, in one call of a graph that is kept with the model."""
 
 import operator
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ AT_ONCE = (
 )  # numbers in the largest tensor of a draw: several draws of few rows go together
 MOST = 256  # draws that go together at most: they share how a dropout rate is rounded
 SIDE_BY_SIDE = 8  # draws in the making: one takes random bits while another multiplies
+TRACING = threading.Lock()  # layers that are traced draw otherwise than for other threads
 KEPT = "_keras_recipes_draws"  # the attribute of a model that holds its draws
 
 
@@ -109,12 +111,13 @@ class Draws:
             tree.map_structure(any_rows, kept), number, number,
             tf.TensorSpec(seeds.shape, seeds.dtype),
         ]  # fmt: skip
-        if signature != self._signature:
-            # A concrete one, as TensorFlow warns of functions that are traced often: each model has
-            # its own.
-            function = tf.function(self._summaries, input_signature=signature, autograph=False)
-            self._signature, self._function = signature, function.get_concrete_function()
-        return self._function
+        with TRACING:
+            if signature != self._signature:
+                # A concrete one, as TensorFlow warns of functions that are traced often: each model
+                # has its own.
+                function = tf.function(self._summaries, input_signature=signature, autograph=False)
+                self._signature, self._function = signature, function.get_concrete_function()
+            return self._function
 
     @without_kept_gradients()
     def _summaries(self, kept: list[Any], rows: Any, first: Any, seeds: Any) -> list[Any]:

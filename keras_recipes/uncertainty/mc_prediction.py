@@ -60,7 +60,8 @@ def mc_predict(
     """Predicts with dropout on, many times, and says how much the predictions vary.
 
     Dropout, spatial, Gaussian and alpha dropout and the MC layers are drawn anew for each example
-    and sample, however deep in the model; all else is as at inference, batch normalization too.
+    and sample, however deep in the model; all else is as at inference, batch normalization and the
+    `dropout` of a recurrent layer too.
     What comes before the first of them is computed once. Mean and deviation are kept up to date
     sample by sample, so that memory does not grow with `n_samples`. The weights of the model and its
     random seeds stay as they are. The graph of the draws is kept with the model, and is traced again

@@ -171,3 +171,21 @@ def test_an_interrupted_fit_leaves_nothing_in_the_model():
 def test_bad_arguments_are_refused(arguments, error, match):
     with pytest.raises(error, match=match):
         StepLog(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"),
+    [
+        (keras.metrics.R2Score(), "r2_score"),
+        (keras.metrics.F1Score(), None),
+        (keras.metrics.AUC(multi_label=True), "auc"),
+    ],
+)
+def test_metrics_that_are_made_by_their_first_batch_are_recorded(metric, name):
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(2, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=[metric])
+    log, labels = StepLog(every=3), np.hstack([Y, 1 - Y])
+    history = model.fit(X, labels, batch_size=16, verbose=0, callbacks=[log])
+    assert metric.name in history.history
+    assert set(log.values) - {"loss", "learning_rate", "gradient_norm"} == ({name} - {None})
+    assert all(np.isfinite(values).all() for values in log.values.values())

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_recipes as kr
 from keras_recipes.callbacks import LayerHealth, MagnitudePruning, OneCycle, StepLog
@@ -117,6 +118,45 @@ def test_one_that_has_gone_to_another_model_stays_there(model, make, hidden):
     if hasattr(callback, "steps"):
         assert callback.steps == [0, 1, 0, 1]
     assert not leftovers(other)
+
+
+class InterruptInside(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 3:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("kind", [LayerHealth, StepLog])
+def test_what_waited_when_it_was_interrupted_is_kept_as_it_goes_to_another_model(
+    model, kind, tmp_path
+):
+    records = kind(every=2, log_dir=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, batch_size=8, callbacks=[InterruptInside(), records], verbose=0)
+    other = kr.build_default_dnn(4, hidden_units=(5,), seed=1)
+    other.fit(X, Y, batch_size=8, callbacks=[records], verbose=0)
+    assert records.steps == [0, 2, 0, 2, 4, 6]
+    written = [
+        [e.step for e in tf.compat.v1.train.summary_iterator(str(path)) if e.summary.value]
+        for path in tmp_path.iterdir()
+    ]
+    assert sorted(written) == [[0, 2], [0, 2, 4, 6]]
+
+
+def test_a_step_that_was_not_taken_spoils_no_record(model, monkeypatch):
+    monkeypatch.setattr("keras_recipes.callbacks.step_records.KEPT", 4)
+    log = StepLog(every=1)
+    log.set_model(model)
+    log.set_params({})
+    model.optimizer.build(model.trainable_variables)
+    log._open()
+    log._make_room(["a"], (1,))
+    log._names, log.values = ["a"], {"a": []}
+    for number in range(5):
+        log._record(number, np.float32([number]))
+    log._record(5, np.float32([np.nan]), False)
+    log.take()
+    assert log.values["a"] == [2.0, 3.0, 4.0]
 
 
 @pytest.mark.parametrize("kind", [LayerHealth, StepLog])

@@ -3,6 +3,7 @@
 import copy
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -518,3 +519,12 @@ def test_bad_arguments_are_refused(arguments, error, match):
     given = {"model": stack(layers.Dropout(0.5)), "x": X, **arguments}
     with pytest.raises(error, match=match):
         kr.mc_predict(**given)
+
+
+def test_several_threads_may_ask_one_model():
+    model = stack(layers.Dropout(0.3))
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(kr.mc_predict, model, X, 20, seed=3) for _ in range(6)]
+    expected = kr.mc_predict(model, X, 20, seed=3).mean
+    for each in asked:
+        np.testing.assert_array_equal(each.result().mean, expected)
