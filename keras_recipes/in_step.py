@@ -17,7 +17,7 @@ from keras_recipes.optimizers.following import innermost
 KEY = "_callbacks_in_step"
 TRACED = "_step_is_looked_into"
 MAKE = "make_train_function"  # hides the method
-HIDDEN = "_hidden_methods"  # in a callback's own dictionary
+HIDDEN = "_hidden_methods"  # also in an optimizer's, and in a callback's
 # By these a model can say itself what its steps log, which only Keras reads then.
 TELLING = (
     "train_step", "test_step", "make_train_function", "make_test_function", "compute_metrics",
@@ -44,15 +44,34 @@ def enter(callback: Any, every: int | None = None) -> list[keras.callbacks.Callb
 
 def hide(callback: Any, owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
     """Has an object use `wrapper(method, ...)` for its method, until the callback leaves."""
-    # In the object's own dictionary, where it hides the method and Keras tracks nothing.
-    vars(owner)[name] = functools.partial(wrapper, getattr(owner, name))
+    hidden = vars(owner).setdefault(HIDDEN, {})
+    own, wrappers = hidden.setdefault(name, (vars(owner).get(name), []))
+    wrappers.append((callback, wrapper))
     vars(callback).setdefault(HIDDEN, []).append((owner, name))
+    _wrap(owner, name, own, wrappers)
 
 
 def _show(callback: Any) -> None:
-    """Gives objects the methods back that a callback has hidden."""
+    """Gives objects the methods back that a callback has hidden, but for what others hide."""
     for owner, name in vars(callback).pop(HIDDEN, []):
-        vars(owner).pop(name, None)
+        hidden = vars(owner)[HIDDEN]
+        own, wrappers = hidden[name]
+        wrappers[:] = [each for each in wrappers if each[0] is not callback]
+        _wrap(owner, name, own, wrappers)
+        if not wrappers:
+            del hidden[name]
+        if not hidden:
+            del vars(owner)[HIDDEN]
+
+
+def _wrap(owner: Any, name: str, own: Any, wrappers: list[Any]) -> None:
+    """Has an object use its class's method, or `own` where it has one, in all these wrappers."""
+    vars(owner).pop(name, None)
+    method = getattr(owner, name) if own is None else own
+    for _, wrapper in wrappers:
+        method = functools.partial(wrapper, method)
+    if own is not None or wrappers:
+        vars(owner)[name] = method
 
 
 def leave(callback: Any) -> None:
@@ -153,7 +172,13 @@ def take_steps(
 
 def is_read_by_keras_alone(model: keras.Model) -> bool:
     """Whether a model has methods of its own in place of those that tell what steps log."""
-    return any(getattr(type(model), name) is not getattr(keras.Model, name) for name in TELLING)
+    hidden = vars(model).get(HIDDEN, {})
+    given = {name: hidden[name][0] if name in hidden else vars(model).get(name) for name in TELLING}
+    given[MAKE] = None  # callbacks' own
+    return any(
+        given[name] or getattr(type(model), name) is not getattr(keras.Model, name)
+        for name in TELLING
+    )
 
 
 def _make_train_function(model: keras.Model, force: bool = False) -> None:

@@ -10,7 +10,7 @@ from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 import keras_recipes as kr
 from keras_recipes.callbacks import LayerHealth, MagnitudePruning, StepLog
-from keras_recipes.in_step import is_looked_into
+from keras_recipes.in_step import HIDDEN, hide, is_looked_into, leave
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(128, 6)).astype("float32")
@@ -152,3 +152,43 @@ def test_no_batch_is_fetched_that_no_step_takes(steps_per_execution):
     assert (ours, our_steps) == (count, steps)
     for theirs, mine in zip(plain, watched, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("fit", [keras.Model.fit, functools.partial(kr.fit, schedule=None)])
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_a_user_gave_one_model_is_heard_and_given_back(fit, order):
+    model, _ = build()
+    train_step, apply = model.train_step, model.optimizer.apply
+
+    def step(data):
+        return {**train_step(data), "more": 1.0}
+
+    def update(grads, variables=None):
+        apply([2 * each for each in grads], variables)
+
+    model.train_step, model.optimizer.apply = step, update
+    looking = [*both(), MagnitudePruning(0.5, begin_step=2, end_step=6)][::order]
+    history = fit(model, X, Y, batch_size=16, epochs=1, verbose=0, callbacks=looking)
+    assert history.history["more"] == [1.0]
+    assert vars(model)["train_step"] is step
+    assert vars(model.optimizer)["apply"] is update
+    assert not {"compute_loss", "make_train_function", HIDDEN} & set(vars(model))
+    assert HIDDEN not in vars(model.optimizer)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_methods_stay_hidden_until_each_has_left(order):
+    class Owner:
+        def number(self):
+            return 1
+
+    owner, (first, second) = Owner(), (keras.callbacks.Callback() for _ in "ab")
+    hide(first, owner, "number", lambda number: 10 * number())
+    hide(second, owner, "number", lambda number: number() + 5)
+    assert owner.number() == 15
+    factor = {1: 6, -1: 10}[order]  # what the one that stays makes of it
+    leave([first, second][::order][0])
+    assert owner.number() == factor
+    leave([first, second][::order][1])
+    assert owner.number() == 1
+    assert not vars(owner)

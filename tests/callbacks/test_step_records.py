@@ -8,7 +8,7 @@ import tensorflow as tf
 import keras_recipes as kr
 from keras_recipes.callbacks import LayerHealth, MagnitudePruning, OneCycle, StepLog
 from keras_recipes.diagnostics.statistics import STATISTICS
-from keras_recipes.in_step import KEY, is_looked_into
+from keras_recipes.in_step import HIDDEN, KEY, is_looked_into
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 Y = X[:, :1]
@@ -61,7 +61,7 @@ def test_what_was_interrupted_takes_nothing_from_others(model, before, order):
 
 
 def leftovers(model):
-    names = {"train_step", "compute_loss", "make_train_function", "apply", KEY}
+    names = {"train_step", "compute_loss", "make_train_function", "apply", KEY, HIDDEN}
     return names & {*vars(model), *vars(model.optimizer)}
 
 
