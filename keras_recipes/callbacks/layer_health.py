@@ -23,7 +23,7 @@ class LayerHealth(StepRecords):
 
     The statistics are those of `diagnose`, of the training's own batch, gradients and update, and
     are computed in the compiled step, so that they hold under `steps_per_execution` and XLA. The
-    steps between are only asked whether it is time. In a small batch more units look dead than are;
+    steps between are asked at most whether it is time. In a small batch more units look dead than are;
     under gradient accumulation a step is a batch, and `update_ratio` 0 where it does not update. A
     `train_on_batch` of the model while it trains ends the looks, as it does after a training that was
     interrupted. TensorFlow only, on one device.

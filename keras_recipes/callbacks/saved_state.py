@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops, tree
+from keras import ops
 
 from keras_recipes.callbacks.early_stopping import EarlyStopping
 from keras_recipes.callbacks.step_records import StepRecords
@@ -112,7 +112,10 @@ class SavedState(keras.callbacks.Callback):
             "next_step": step,
             "iterations": steps_taken(self.model.optimizer),
             "epochs": self._history.epoch,
-            "history": tree.map_structure(_listed, self._history.history),
+            "history": {
+                name: [each.tolist() if isinstance(each, np.ndarray) else each for each in values]
+                for name, values in self._history.history.items()
+            },
             "callbacks": [callback.get_state() for callback in self._callbacks],
         }
         return Checkpoint(arrays, state)
@@ -143,8 +146,3 @@ class SavedState(keras.callbacks.Callback):
         ]
         metrics = self.model.metrics_variables if self._within_epochs else []
         return {"model": self.model.variables, "optimizer": optimizer, "metrics": metrics}
-
-
-def _listed(value: Any) -> Any:
-    """What an epoch logged, as JSON can hold it: a metric may be one number for each class."""
-    return np.asarray(value).tolist()
