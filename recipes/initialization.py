@@ -51,7 +51,8 @@ def _compare(
                     _diagnose(activation, initializer, units, arguments.seed + index)
                     for index in range(several)
                 ]
-                logs = [np.log(by_depth(each)) for each in found]
+                with np.errstate(divide="ignore"):  # of a signal that has died out
+                    logs = [np.log(by_depth(each)) for each in found]
                 variances[activation, name] = np.exp(np.mean(logs, axis=0))
     rows = [_row(activation, variances) for activation in dict.fromkeys(a for a, _ in variances)]
     header = ["", *(f"{name}: {way}" for name in INITIALIZERS for way in ("signal", "gradient")),

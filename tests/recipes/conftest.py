@@ -1,11 +1,8 @@
-import os
-import subprocess
+import runpy
 import sys
-from pathlib import Path
+import warnings
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
 
 
 def tables(markdown):
@@ -20,21 +17,30 @@ def tables(markdown):
 
 
 @pytest.fixture
-def report(tmp_path):
-    """Runs a recipe in a process of its own, quickly, and returns the tables of its report."""
+def run(tmp_path, monkeypatch, capsys):
+    """Runs a recipe as its command, without the seconds that a process of its own takes to start."""
 
-    def run(name, *arguments, figures=()):
-        command = [sys.executable, "-m", f"recipes.{name}", "--quick", "--run-dir", "run"]
-        result = subprocess.run(
-            [*command, *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
-            text=True,
-            capture_output=True,
-        )
-        assert result.returncode == 0, result.stderr
+    def run(name, *arguments, cwd=tmp_path):
+        monkeypatch.chdir(cwd)
+        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        monkeypatch.delitem(sys.modules, f"recipes.{name}", raising=False)  # runpy warns of it
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)  # what a recipe tells of
+            runpy.run_module(f"recipes.{name}", run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def report(run, tmp_path):
+    """Runs a recipe quickly, and returns the tables of its report."""
+
+    def report(name, *arguments, figures=()):
+        run(name, "--quick", "--run-dir", "run", *arguments)
         for figure in figures:
             assert (tmp_path / "run" / f"{figure}.png").stat().st_size > 1000
         return tables((tmp_path / "run" / "report.md").read_text())
 
-    return run
+    return report

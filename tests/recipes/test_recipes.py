@@ -36,10 +36,14 @@ BAD_REPORTS = [
     (["--run-dir", "flowers.csv"], "`--run-dir` must be a directory"),
     (["--run-dir", "flowers.csv/run"], "where flowers.csv is a file"),
 ]
+TRAIN = [
+    "self_normalizing_dnn", "--data", "flowers.csv", "--target", "kind",
+    "--epochs", 10, "--run-dir", "runs/flowers", "--seed", 3,
+]  # fmt: skip
 PREDICT = ["--run-dir", "runs/flowers", "--data", "flowers.csv"]
 
 
-def run(cwd, module, *arguments):
+def run_process(cwd, module, *arguments):
     return subprocess.run(
         [sys.executable, "-m", f"recipes.{module}", *map(str, arguments)],
         cwd=cwd,
@@ -67,10 +71,7 @@ def flowers(rows=200, seed=0):
 def trained(tmp_path_factory):
     place = tmp_path_factory.mktemp("recipes")
     flowers().to_csv(place / "flowers.csv", index=False)
-    result = run(
-        place, "self_normalizing_dnn", "--data", "flowers.csv", "--target", "kind",
-        "--epochs", 10, "--run-dir", "runs/flowers", "--seed", 3,
-    )  # fmt: skip
+    result = run_process(place, *TRAIN)
     assert result.returncode == 0, result.stderr
     return place, result.stdout
 
@@ -127,34 +128,27 @@ def test_the_commands_that_it_prints_run(trained):
     assert "epoch/loss" in run_here([*look, "--inspect"]).stdout
 
 
-def test_the_same_command_again_goes_on(trained):
+def test_the_same_command_again_goes_on(trained, run):
     place, printed = trained
-    result = run(
-        place, "self_normalizing_dnn", "--data", "flowers.csv", "--target", "kind",
-        "--epochs", 10, "--run-dir", "runs/flowers", "--seed", 3,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
+    again = run(*TRAIN, cwd=place)
     scores = re.findall(r"accuracy\s*│\s*([0-9.]+)", printed)
-    assert re.findall(r"accuracy\s*│\s*([0-9.]+)", result.stdout) == scores
+    assert re.findall(r"accuracy\s*│\s*([0-9.]+)", again) == scores
 
 
-def test_predictions_for_a_new_csv(trained):
+def test_predictions_for_a_new_csv(trained, run):
     place, _ = trained
     new = flowers(30, seed=1)
     new.loc[0, "colour"] = "green"
     new[["petals", "kind", "colour", "height"]].to_csv(place / "new.csv", index=False)
-    result = run(place, "predict", "--run-dir", "runs/flowers", "--data", "new.csv")
-    assert result.returncode == 0, result.stderr
+    run("predict", "--run-dir", "runs/flowers", "--data", "new.csv", cwd=place)
     predictions = pd.read_csv(place / "predictions.csv")
     assert (predictions["prediction"] == new["kind"]).mean() > 0.7
     assert list(predictions.columns) == ["prediction", "probability_lily", "probability_rose"]
 
 
-def test_each_run_has_a_directory_of_its_own(tmp_path):
+def test_each_run_has_a_directory_of_its_own(tmp_path, run):
     for number in (1, 2):
-        result = run(tmp_path, "default_dnn", "--data", "diabetes", "--epochs", 1)
-        assert result.returncode == 0, result.stderr
-        assert "RMSE" in result.stdout
+        assert "RMSE" in run("default_dnn", "--data", "diabetes", "--epochs", 1)
         model = keras.models.load_model(tmp_path / "runs" / f"default_dnn-{number}" / "model.keras")
         assert model.name == "default_dnn"
 
@@ -215,11 +209,10 @@ def test_every_recipe_with_a_report_is_tried():
 
 
 @pytest.mark.parametrize("name", ["default_dnn", "self_normalizing_dnn"])
-def test_quick_is_of_few_epochs(name, tmp_path):
+def test_quick_is_of_few_epochs(name, tmp_path, run):
     for arguments, epochs in (([], 3), (["--epochs", 2], 2)):
-        result = run(tmp_path, name, "--quick", *arguments)
-        assert result.returncode == 0, result.stderr
-        assert re.search(rf"epochs run\s*│\s*{epochs}\b", result.stdout)
+        printed = run(name, "--quick", *arguments)
+        assert re.search(rf"epochs run\s*│\s*{epochs}\b", printed)
     [report, _] = sorted(tmp_path.glob("runs/*/report.md"))
     assert f"|  | {name} |" in report.read_text()
     assert "| epochs run | 3 |" in report.read_text()
@@ -227,13 +220,12 @@ def test_quick_is_of_few_epochs(name, tmp_path):
     assert report.with_name("loss.png").stat().st_size > 1000
 
 
-def test_mc_dropout_lists_and_draws_what_is_least_certain(tmp_path):
-    result = run(tmp_path, "mc_dropout", "--quick", "--show", 5)
-    assert result.returncode == 0, result.stderr
-    assert re.search(r"epochs run\s*│\s*3", result.stdout)
-    assert "10 draws on the test set" in result.stdout
-    assert re.search(r"log loss\s*│\s*[0-9.]+\s*│\s*[0-9.]+", result.stdout)
-    table = result.stdout.partition("Least certain test examples")[2]
+def test_mc_dropout_lists_and_draws_what_is_least_certain(tmp_path, run):
+    printed = run("mc_dropout", "--quick", "--show", 5)
+    assert re.search(r"epochs run\s*│\s*3", printed)
+    assert "10 draws on the test set" in printed
+    assert re.search(r"log loss\s*│\s*[0-9.]+\s*│\s*[0-9.]+", printed)
+    table = printed.partition("Least certain test examples")[2]
     entropies = [float(found) for found in re.findall(r"│\s*([0-9.]+) │$", table, re.M)]
     assert len(entropies) == 5
     assert entropies == sorted(entropies, reverse=True)
@@ -244,11 +236,10 @@ def test_mc_dropout_lists_and_draws_what_is_least_certain(tmp_path):
         assert logged.stat().st_size > 1000
 
 
-def test_mc_dropout_of_a_regression_fits_the_noise(tmp_path):
-    result = run(tmp_path, "mc_dropout", "--data", "diabetes", "--epochs", 3, "--show", 2)
-    assert result.returncode == 0, result.stderr
+def test_mc_dropout_of_a_regression_fits_the_noise(run):
+    printed = run("mc_dropout", "--data", "diabetes", "--epochs", 3, "--show", 2)
     shares = re.search(
-        r"targets in the 90% interval\s*│\s*([0-9.]+)% │\s*([0-9.]+)% │\s*([0-9.]+)%", result.stdout
+        r"targets in the 90% interval\s*│\s*([0-9.]+)% │\s*([0-9.]+)% │\s*([0-9.]+)%", printed
     )
     noise, dropout, both = map(float, shares.groups())
     assert dropout < min(noise, both)
@@ -291,27 +282,23 @@ def test_mc_dropout_counts_the_rows_of_a_test_set_of_the_file(tmp_path, report):
         assert float(values["x3"][row]) == pytest.approx(x[80 + int(row), 3], rel=1e-6)
 
 
-def test_diagnose_tells_of_a_saved_model(trained, tmp_path):
+def test_diagnose_tells_of_a_saved_model(trained, tmp_path, run):
     place, _ = trained
     healthy = run(
-        place, "diagnose", "--model", "runs/flowers/model.keras", "--data", "flowers.csv",
-        "--target", "kind", "--seed", 3, "--plot", tmp_path / "layers.png",
+        "diagnose", "--model", "runs/flowers/model.keras", "--data", "flowers.csv",
+        "--target", "kind", "--seed", 3, "--plot", tmp_path / "layers.png", cwd=place,
     )  # fmt: skip
-    assert healthy.returncode == 0, healthy.stderr
-    assert "hidden_1" in healthy.stdout
+    assert "hidden_1" in healthy
     assert (tmp_path / "layers.png").stat().st_size > 1000
     sick = keras_recipes.build_default_dnn(
         64, 10, "multiclass", activation="sigmoid", hidden_units=(50,) * 10, normalization=None
     )
     sick.save(tmp_path / "sick.keras")
-    assert (
-        "vanishing gradients at hidden_1"
-        in run(tmp_path, "diagnose", "--model", "sick.keras").stdout
-    )
+    assert "vanishing gradients at hidden_1" in run("diagnose", "--model", "sick.keras")
 
 
 def test_a_command_ends_with_status_2_and_without_a_traceback(tmp_path):
-    result = run(tmp_path, "default_dnn", "--data", "digit")
+    result = run_process(tmp_path, "default_dnn", "--data", "digit")
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in result.stderr
@@ -339,7 +326,5 @@ def test_a_warning_is_one_line(capsys):
     assert capsys.readouterr().err == "warning: all are equal\n"
 
 
-def test_the_task_can_be_set(tmp_path):
-    result = run(tmp_path, "default_dnn", "--task", "regression", "--epochs", 1)
-    assert result.returncode == 0, result.stderr
-    assert "test RMSE" in result.stdout
+def test_the_task_can_be_set(run):
+    assert "test RMSE" in run("default_dnn", "--task", "regression", "--epochs", 1)
