@@ -454,6 +454,7 @@ for path in sys.argv[1:]:
     for i, variable in enumerate(model.optimizer.variables):
         assert (np.array(variable) == saved[f"arr_{i}"]).all(), path
     before = int(model.optimizer.iterations)
+    model.run_eagerly = True  # sooner than it compiles
     model.fit(saved["x"], saved["y"], batch_size=len(saved["x"]), verbose=0)
     assert int(model.optimizer.iterations) == before + 1, path
 """
@@ -473,6 +474,7 @@ def test_every_variant_loads_in_a_fresh_process_and_goes_on(tmp_path, trained):
         finally:
             keras.config.set_dtype_policy("float32")
         if trained:
+            model.run_eagerly = True  # sooner than it compiles
             model.fit(x, y, verbose=0)
         path = str(tmp_path / f"{name}.keras")
         model.save(path)
