@@ -156,7 +156,7 @@ def first_batch(model: keras.Model, x: Any, name: str = "") -> Any:
 
 
 def _check_batch(model: keras.Model, batch: Any, name: str) -> None:
-    if type(model).train_step is not keras.Model.train_step:
+    if "train_step" in vars(model) or type(model).train_step is not keras.Model.train_step:
         return  # it may take batches of its own kind
     name = f"In the first {name}batch "
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
