@@ -3,6 +3,7 @@ import sys
 import warnings
 
 import pytest
+from matplotlib import pyplot
 
 
 def tables(markdown):
@@ -28,6 +29,7 @@ def run(tmp_path, monkeypatch, capsys):
         with warnings.catch_warnings():
             warnings.simplefilter("default", UserWarning)  # what a recipe tells of
             runpy.run_module(f"recipes.{name}", run_name="__main__")
+        pyplot.close("all")  # as the end of its process would
         return capsys.readouterr().out
 
     return run
