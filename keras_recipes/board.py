@@ -2,11 +2,11 @@
 
 import contextlib
 import errno
+import hashlib
 import io
 import os
 import struct
 import time
-import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,8 @@ WHOLE = f"{GROWING}board."  # of those that are replaced as a whole
 def log_text(run_dir: str | Path, tag: str, text: str) -> None:
     """Shows a text under TensorBoard's tab "Text" of a run.
 
-    A text that the run has under the same tag is replaced.
+    A text that the run has under the same tag is replaced; a TensorBoard that has shown it shows the
+    new one after a restart.
 
     Args:
         run_dir: Directory of a run of `fit`.
@@ -48,13 +49,14 @@ def log_text(run_dir: str | Path, tag: str, text: str) -> None:
     logs = _logs(run_dir)
     check_text("tag", tag, "a name, such as 'notes'")
     check_text("text", text, "a text, in Markdown")
-    write_board(logs, tag, [text_value(tag, text)])
+    write_board(logs, _name(tag), [text_value(tag, text)])
 
 
 def log_figure(run_dir: str | Path, tag: str, figure: "Figure") -> None:
     """Shows a figure under TensorBoard's tab "Images" of a run.
 
-    A figure that the run has under the same tag is replaced. Needs the extra `plot`.
+    A figure that the run has under the same tag is replaced; a TensorBoard that has shown it shows
+    the new one after a restart. Needs the extra `plot`.
 
     Args:
         run_dir: Directory of a run of `fit`.
@@ -75,7 +77,7 @@ def log_figure(run_dir: str | Path, tag: str, figure: "Figure") -> None:
     kind = import_extra("matplotlib.figure", "plot").Figure
     hint = "Axes have theirs as `.figure`."
     check_instance("figure", figure, kind, "a matplotlib figure", hint)
-    write_board(logs, tag, [figure_value(tag, figure)])
+    write_board(logs, _name(tag), [figure_value(tag, figure)])
 
 
 def write_board(logs: Path, name: str, values: Sequence[Any], steps: Sequence[int] = ()) -> None:
@@ -83,7 +85,7 @@ def write_board(logs: Path, name: str, values: Sequence[Any], steps: Sequence[in
 
     Args:
         logs: The directory that TensorBoard takes for the run.
-        name: Tells the file from others there.
+        name: Of the file, tells it from others there.
         values: `Summary.Value`s.
         steps: Of each of them; all 0 if not given.
 
@@ -103,8 +105,7 @@ def write_board(logs: Path, name: str, values: Sequence[Any], steps: Sequence[in
     writer = RecordWriter(content)
     for event in events:
         writer.write(event.SerializeToString())
-    quoted = urllib.parse.quote(name, safe="")
-    write_atomically(logs / f"{WHOLE}{quoted}", content.getvalue())
+    write_atomically(logs / f"{WHOLE}{name}", content.getvalue())
 
 
 def scalar_value(tag: str, number: float) -> Any:
@@ -233,6 +234,11 @@ def _value(tag: str, array: np.ndarray, metadata: Any) -> Any:
     from tensorboard.util.tensor_util import make_tensor_proto
 
     return Summary.Value(tag=tag, metadata=metadata, tensor=make_tensor_proto(array))
+
+
+def _name(tag: str) -> str:
+    """The name of a user's file, which none of the library's own has, of any tag."""
+    return f"tag.{hashlib.sha256(tag.encode()).hexdigest()[:16]}"
 
 
 def _logs(run_dir: Any) -> Path:

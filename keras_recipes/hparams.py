@@ -1,5 +1,6 @@
 """Runs in TensorBoard's table of hyperparameters: a row for each, and columns that go for all."""
 
+import numbers
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -82,7 +83,7 @@ def hyperparameters(model: keras.Model) -> dict[str, Any]:
     limits = {name: getattr(optimizer, name) for name in CLIPPING}
     return {
         "model": model.name,
-        "units": "-".join(str(_units(each.layer)) for each in hidden),
+        "units": "-".join(map(str, map(_units, hidden))),
         "activation": _joined(each.activation for each in hidden),
         "initializer": _joined(_initializer(each.layer) for each in hidden),
         "batch_normalization": ("before" if before else "after") if normalized else NONE,
@@ -105,14 +106,15 @@ def _observed(model: keras.Model) -> list[ObservedLayer]:
         return []
 
 
-def _units(layer: keras.Layer) -> int:
-    return getattr(layer, "units", layer.kernel.shape[-1])  # a cell has several kernels in one
+def _units(observed: ObservedLayer) -> int:
+    # A cell has several kernels in one.
+    return getattr(observed.layer, "units", observed.kernel.shape[-1])
 
 
 def _largest(inside: Iterable[keras.Layer], part: str, name: str) -> float:
     """The largest of a number that a part of the layers has; 0 where none has it."""
-    parts = (getattr(layer, part, None) for layer in inside)
-    return float(max((getattr(each, name, 0.0) for each in parts), default=0.0))
+    found = (getattr(getattr(layer, part, None), name, None) for layer in inside)
+    return float(max((each for each in found if isinstance(each, numbers.Real)), default=0.0))
 
 
 def _joined(names: Iterable[str]) -> str:

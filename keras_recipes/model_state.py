@@ -1,11 +1,13 @@
 """All that a training changes in a model: made before the first step, and put back."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 from keras import ops, tree
+from keras.src.random.seed_generator import global_seed_generator  # Keras has no public name for it
 
 from keras_recipes.graph_passes import without_kept_gradients
 from keras_recipes.optimizers.following import innermost
@@ -32,7 +34,7 @@ def build_from(model: keras.Model, batch: Any) -> None:
 
 @contextlib.contextmanager
 def as_it_was(model: keras.Model, batch: Any) -> Iterator[None]:
-    """Gives all variables back their values, those of the optimizer and the seeds among them.
+    """Gives all variables back their values, those of optimizers and of seeds among them.
 
     Args:
         model: A compiled model.
@@ -40,7 +42,10 @@ def as_it_was(model: keras.Model, batch: Any) -> Iterator[None]:
     """
     build_from(model, batch)
     rate = innermost(model.optimizer)._learning_rate
-    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    # A step of the model's own may take those of several.
+    optimizers = (each for each in vars(model).values() if isinstance(each, keras.Optimizer))
+    variables = [*model.variables, *model.metrics_variables, global_seed_generator().state]
+    variables += itertools.chain.from_iterable(each.variables for each in optimizers)
     kept = [(each, ops.convert_to_numpy(each)) for each in variables if each is not rate]
     try:
         yield

@@ -22,7 +22,6 @@ from keras_recipes.extras import import_extra
 from keras_recipes.graph_loops import steps_in_one_graph
 from keras_recipes.hparams import NOT_METRICS, RESULT, row
 from keras_recipes.lr_finder import LearningRateCurve
-from keras_recipes.model_state import build_from
 from keras_recipes.run_directory import RunDirectory
 
 
@@ -107,8 +106,7 @@ def _write_diagnosis(run: RunDirectory, when: str, text: str) -> None:
 def _diagnosis_of(model: keras.Model, examples: Examples) -> str | None:
     """What `diagnose` says, or why it could not; None for a model that has nothing to look at."""
     try:
-        batch = a_batch(examples)
-        build_from(model, batch)
+        batch = a_batch(model, examples)
         if not observed_layers(model):
             return None
         return _as_markdown(diagnose_batch(model, batch))

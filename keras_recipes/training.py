@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from keras_recipes.array_checks import warn_unless_standardized
 from keras_recipes.arrays import Examples, prepare
@@ -38,6 +38,7 @@ from keras_recipes.fit_callbacks import (
 from keras_recipes.graph_loops import can_loop
 from keras_recipes.in_step import undo_interrupted
 from keras_recipes.lr_finder import LearningRateCurve, find_learning_rate
+from keras_recipes.optimizers.following import innermost, learning_rate_at, steps_taken
 from keras_recipes.run_directory import RunDirectory
 from keras_recipes.run_report import report_divergence, report_end, report_start
 
@@ -162,7 +163,11 @@ def fit(
             curve = _find_learning_rate(model, examples)
         position = saved.state if saved else _start(settings, curve)
         rate = position["max_learning_rate"]
-        shown = {**settings, "max_learning_rate": rate}
+        shown = {
+            **settings,
+            "batch_size": examples.batch_size or _size_of_first_batch(examples),
+            "max_learning_rate": rate if schedule else _own_rate(model),
+        }
         if run is not None and saved is None:
             report_start(run, model, examples, shown, curve)
         if schedule == "performance":
@@ -210,6 +215,15 @@ def _find_learning_rate(model: keras.Model, examples: Examples) -> LearningRateC
         sample_weight=examples.sample_weight,
         batch_size=examples.batch_size or 1,
     )
+
+
+def _size_of_first_batch(examples: Examples) -> int | None:
+    return (*np.shape(tree.flatten(examples.first_batch)[0]), None)[0]
+
+
+def _own_rate(model: keras.Model) -> float:
+    optimizer = innermost(model.optimizer)
+    return float(learning_rate_at(optimizer, steps_taken(optimizer)))
 
 
 def _start(settings: dict[str, Any], curve: LearningRateCurve | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 import keras_recipes as kr
-from keras_recipes.board import EventFile, histogram_value, scalar_value, write_board
+from keras_recipes.board import EventFile, histogram_value, scalar_value, text_value, write_board
 
 
 @pytest.fixture
@@ -39,6 +39,14 @@ def test_a_text_is_logged_and_replaced_by_the_next(run_dir):
     found = {tag: (plugin, array.item().decode()) for tag, plugin, array in logged(run_dir)}
     assert found == {"notes/first": ("text", "two, ü"), "notes-first": ("text", "three")}
     assert len(logged(run_dir)) == 2
+
+
+def test_a_text_of_any_tag_takes_no_file_of_the_library(run_dir):
+    write_board(run_dir / "logs", "settings", [text_value("ours", "stays")])
+    long = "заметки " * 30
+    for tag in ("settings", long):
+        kr.log_text(run_dir, tag, "theirs")
+    assert {tag for tag, *_ in logged(run_dir)} == {"settings", long, "ours"}
 
 
 def test_a_figure_is_logged_as_the_image_that_it_is(run_dir):

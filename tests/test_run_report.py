@@ -252,5 +252,33 @@ def test_models_and_data_of_all_kinds_have_settings(tmp_path, as_dataset):
     data = (tf.data.Dataset.from_tensor_slices((X, Y)).batch(32),) if as_dataset else (X, Y)
     kr.fit(model, *data, epochs=2, verbose=0, schedule=None, run_dir=tmp_path)
     assert settings(tmp_path)["optimizer"] == "SGD"
-    assert settings(tmp_path)["max_learning_rate"] == "none"
+    assert settings(tmp_path)["max_learning_rate"] == pytest.approx(0.01)  # the optimizer's own
+    assert settings(tmp_path)["batch_size"] == 32
     assert {"diagnosis/before_training", "result/accuracy"} <= set(logged(tmp_path))
+
+
+class Half(keras.regularizers.Regularizer):
+    l1 = None
+
+    def __call__(self, weights):
+        return 0.5 * keras.ops.sum(weights**2)
+
+    def get_config(self):
+        return {}
+
+
+def test_layers_whose_kernel_has_another_name_and_regularizers_of_ones_own_have_settings(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Reshape((6, 1)),
+            keras.layers.SeparableConv1D(5, 3, activation="relu", pointwise_regularizer=Half()),
+            keras.layers.Flatten(),
+            keras.layers.Dense(4, "relu", kernel_regularizer=Half()),
+            keras.layers.Dense(2, "softmax"),
+        ]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    kr.fit(model, X, Y, epochs=1, verbose=0, schedule=None, run_dir=tmp_path)
+    found = settings(tmp_path)
+    assert (found["units"], found["l1"]) == ("5-4", 0)

@@ -24,15 +24,17 @@ class LayerHealth(StepRecords):
     The statistics are those of `diagnose`, of the training's own batch, gradients and update, and
     are computed in the compiled step, so that they hold under `steps_per_execution` and XLA. The
     steps between are asked at most whether it is time. In a small batch more units look dead than are;
-    under gradient accumulation a step is a batch, and `update_ratio` 0 where it does not update. A
+    under gradient accumulation a step is a batch, and `update_ratio` 0 where it does not update: of
+    100 steps and 4 that are accumulated none of the looks falls on an update, of 101 and 4 a fourth. A
     `train_on_batch` of the model while it trains ends the looks, as it does after a training that was
     interrupted. TensorFlow only, on one device.
 
-    After the training, or in another callback, `diagnosis` has the last look, `steps` and
-    `statistics` have all of them. TensorBoard shows them as `health/LAYER/STATISTIC` by step.
+    After the training, or in another callback, `diagnosis` has the last look, with the mean loss of
+    its epoch so far, `steps` and `statistics` have all of them. TensorBoard shows them as `health/LAYER/STATISTIC` by step.
 
     Args:
-        every: Steps from one look to the next, at least 1; the first step is looked at.
+        every: Steps from one look to the next, at least 1. Those are looked at whose number, as the
+            optimizer counts all its steps, is a multiple: the first one of a new model.
         log_dir: Directory for TensorBoard logs; None for those of `keras_recipes.fit` with a
             `run_dir`, or else for none.
         verbose: Whether to print the last look when training ends.
@@ -86,7 +88,7 @@ class LayerHealth(StepRecords):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         super().on_train_end(logs)
         if self.verbose:
-            print(self.diagnosis)
+            print(self.diagnosis if self.statistics else f"No step was a multiple of {self.every}.")
 
     def _step(self, train_step: Any, data: Any) -> Any:
         import tensorflow as tf

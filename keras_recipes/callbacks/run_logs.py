@@ -1,6 +1,7 @@
 import io
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,15 @@ from keras_recipes.callbacks import layer_health, step_log
 from keras_recipes.checkpoints import write_atomically
 from keras_recipes.hparams import VALIDATION, columns
 from keras_recipes.layer_graph import layer_graph
-from keras_recipes.optimizers.following import innermost, learning_rate_at, steps_taken
+from keras_recipes.optimizers.following import (
+    innermost,
+    learning_rate_at,
+    momentum_at,
+    steps_taken,
+)
 
 PREFIX = "epoch/"  # of its tags; their axis counts epochs
+BY_EPOCH = (PREFIX, WEIGHTS := "weights/")
 BY_STEP = (layer_health.PREFIX, step_log.PREFIX)  # of tags that have the step on their axis
 
 
@@ -30,9 +37,10 @@ class RunLogs(keras.callbacks.Callback):
     """The curves of a run that may be killed: no point is lost, none comes twice.
 
     What an epoch logged is in the files before the epoch is in a checkpoint; what they hold of
-    epochs after it goes when training goes on from there. After 1, 2, 4, 8, ... epochs and the last
-    there are histograms of the weights, as `weights/LAYER/NAME`. The graph of the layers is there once, and the
-    columns of HParams, and charts of training and validation, after the first epoch.
+    epochs after it goes when training goes on from there, but for tags of others. After 1, 2, 4, 8,
+    ... epochs and the last there are histograms of the weights, as `weights/LAYER/NAME`. The graph of
+    the layers is there once, and the columns of HParams, and charts of training and validation, after
+    the first epoch.
 
     Args:
         directory: Where the event files are.
@@ -54,15 +62,20 @@ class RunLogs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         numbers = {name: each for name, each in (logs or {}).items() if np.ndim(each) == 0}
-        if "learning_rate" not in numbers:  # no schedule has told it
-            optimizer = innermost(self.model.optimizer)
-            numbers["learning_rate"] = learning_rate_at(optimizer, steps_taken(optimizer) - 1)
+        optimizer = innermost(self.model.optimizer)
+        for name, at in (("learning_rate", learning_rate_at), ("momentum", momentum_at)):
+            # No schedule has told it.
+            if (
+                name not in numbers
+                and (rate := at(optimizer, steps_taken(optimizer) - 1)) is not None
+            ):
+                numbers[name] = rate
         values = [scalar_value(f"{PREFIX}{name}", float(each)) for name, each in numbers.items()]
         last = self.model.stop_training or epoch + 1 == self.params["epochs"]
         if last or (epoch + 1).bit_count() == 1:  # after 1, 2, 4, 8, ...
             values += [
-                histogram_value(f"weights/{variable.path}", ops.convert_to_numpy(variable))
-                for variable in self.model.trainable_variables
+                histogram_value(f"{WEIGHTS}{name}", ops.convert_to_numpy(variable))
+                for name, variable in _named_weights(self.model)
             ]
         self._file.write(values, epoch)
         self._file.flush()
@@ -74,6 +87,24 @@ class RunLogs(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._file.close()
+
+
+def _named_weights(model: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
+    """The weights that train, each by a name of its own, of the layers in which it stands."""
+
+    def walk(layer: keras.Layer, *path: str) -> Iterator[tuple[str, keras.Variable]]:
+        for variable in layer._trainable_variables:
+            yield "/".join((*path, variable.name)), variable
+        for inner in layer._layers:
+            yield from walk(inner, *path, inner.name)
+
+    trained = {id(variable) for variable in model.trainable_variables}
+    seen: Counter[str] = Counter()
+    for name, variable in walk(model):
+        if id(variable) in trained:  # and is not shared with a layer before
+            trained.remove(id(variable))
+            seen[name] += 1
+            yield name if seen[name] == 1 else f"{name}:{seen[name]}", variable
 
 
 def _charts(names: Iterable[str]) -> Any:
@@ -108,7 +139,7 @@ def _prune(path: Path, first_epoch: int, first_iteration: int) -> None:
             return first_iteration > 0 or not event.graph_def
         if any(tag.startswith(BY_STEP) for tag in tags):
             return event.step < first_iteration
-        return event.step < first_epoch
+        return event.step < first_epoch or not any(tag.startswith(BY_EPOCH) for tag in tags)
 
     kept = io.BytesIO()
     writer = RecordWriter(kept)

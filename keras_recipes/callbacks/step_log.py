@@ -22,7 +22,8 @@ class StepLog(StepRecords):
     `run_dir` has one by itself; to have it record more or fewer steps pass another. TensorFlow only,
     on one device.
 
-    After the training `steps` has the steps and `values` has, by name, a list of what they had:
+    After the training `steps` has the steps and `values` has, by name, a list of what they had, NaN
+    where they had none:
     `"loss"`, each metric, `"learning_rate"`, `"momentum"` where the optimizer has one,
     `"gradient_norm"`, the norm of all gradients together, and `"clipped_gradient_norm"` where they
     are clipped. TensorBoard shows them as `step/NAME`. Under gradient accumulation a step is a batch
@@ -30,7 +31,8 @@ class StepLog(StepRecords):
     records, as it does after a training that was interrupted.
 
     Args:
-        every: Steps from one record to the next, at least 1; the first step is recorded.
+        every: Steps from one record to the next, at least 1. Those are recorded whose number, as the
+            optimizer counts all its steps, is a multiple: the first one of a new model.
         log_dir: Directory for TensorBoard logs; None for those of `keras_recipes.fit` with a
             `run_dir`, or else for none.
 
@@ -129,15 +131,17 @@ class StepLog(StepRecords):
         optimizer, metrics = innermost(self.model.optimizer), self.model._compile_metrics
         names = ["loss"]
         if metrics is not None and metrics.built:
-            names += [name for name, value in metrics.result().items() if value.shape == ()]
+            results = _flat(metrics.result())
+            names += [name for name, value in results.items() if ops.shape(value) == ()]
         names.append("learning_rate")
         if momentum_at(optimizer, 0) is not None:
             names.append("momentum")
         names.append("gradient_norm")
         if _clips(optimizer):
             names.append("clipped_gradient_norm")
-        self._names = names
-        self.values = {name: self.values.get(name, []) for name in names}
+        self._names = names = list(dict.fromkeys(names))
+        for name in names:  # those that are new had none before
+            self.values.setdefault(name, [np.nan] * len(self.steps))
         with tf.init_scope():
             self._make_room([f"{PREFIX}{name}" for name in names], (len(names),))
 
@@ -152,7 +156,7 @@ class StepLog(StepRecords):
         with keras.StatelessScope():  # the means over the epoch stay as they are
             metrics.reset_state()
             metrics.update_state(y, y_pred, sample_weight)
-            return {"loss": loss, **metrics.result()}
+            return {"loss": loss, **_flat(metrics.result())}
 
     def _of_update(self, step: Any, gradients: list[Any]) -> dict[str, Any]:
         """The rates of a step, and the norms of its gradients."""
@@ -166,8 +170,17 @@ class StepLog(StepRecords):
         }
 
     def _taken(self, record: np.ndarray) -> None:
-        for name, number in zip(self._names, record, strict=True):
-            self.values[name].append(float(number))
+        numbers = dict(zip(self._names, record.tolist(), strict=True))
+        for name, values in self.values.items():
+            values.append(numbers.get(name, np.nan))
+
+
+def _flat(results: dict[str, Any]) -> dict[str, Any]:
+    """The results of metrics, of which one may have several by name, as an epoch's logs have them."""
+    flat: dict[str, Any] = {}
+    for name, value in results.items():
+        flat |= _flat(value) if isinstance(value, dict) else {name: value}
+    return flat
 
 
 def _norm(gradients: list[Any]) -> Any:

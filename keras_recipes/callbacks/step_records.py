@@ -1,5 +1,6 @@
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ class StepRecords(keras.callbacks.Callback):
     `_make_room` by the time that it traces `_record` into the step; `_taken` tells it of each record.
 
     Args:
-        every: Steps from one record to the next, at least 1; the first step is recorded.
+        every: Steps from one record to the next, at least 1.
         log_dir: Directory for TensorBoard logs; None for those of `keras_recipes.fit` with a
             `run_dir`, or else for none.
     """
@@ -97,6 +98,14 @@ class StepRecords(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.take()
+        taken = steps_taken(self.model.optimizer) - self._taken_before
+        if self._first_batch is not None and taken == 0:
+            warnings.warn(
+                f"{type(self).__name__} must have steps of the optimizer that the model was compiled "
+                "with. Received: an epoch without one, of which nothing is recorded. A `train_step` "
+                "of your own is to call `self.optimizer.apply`.",
+                stacklevel=2,
+            )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.restore()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-from keras import ops, tree
+from keras import initializers, ops, tree
 
 from keras_recipes.arrays import Examples, first_batch, is_dataset, prepare
 from keras_recipes.checks import check_compiled, check_tensorflow
@@ -13,13 +13,16 @@ from keras_recipes.diagnostics.findings import COLUMN, Finding, as_table, find
 from keras_recipes.diagnostics.observation import Observation
 from keras_recipes.diagnostics.observed_layers import ObservedLayer, observed_layers
 from keras_recipes.extras import import_extra
-from keras_recipes.model_state import as_it_was
+from keras_recipes.model_state import as_it_was, build_from
 from keras_recipes.optimizers.following import steps_taken
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EXAMPLES = 1024  # enough for each share to be right to some percent
+FEWEST = 32  # of large activations, such as those of images: each has them at many positions
+ACTIVATIONS = 2**23  # in all layers: a step keeps them, and several times as much beside them
+CONSTANT = (initializers.Zeros, initializers.Ones, initializers.Constant)
 NAMED = 30  # layers, at most, whose names have room below a plot
 
 
@@ -104,8 +107,8 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
 
     Args:
         model: A compiled `keras.Model`.
-        x: Inputs: an array, of which up to 1,024 examples are taken at random, or a dataset, of which
-            the first batch is.
+        x: Inputs: an array, of which up to 1,024 examples are taken at random, fewer but at least 32
+            where their activations are large, or a dataset, of which the first batch is.
         y: Targets, where x is an array.
 
     Returns:
@@ -127,15 +130,28 @@ def diagnose(model: keras.Model, x: Any, y: Any = None) -> Diagnosis:
     if is_dataset(x) and y is None:  # of any length
         return diagnose_batch(model, first_batch(model, x))
     examples, _ = prepare(model, x, y, None, None, 0.0, EXAMPLES)
-    return diagnose_batch(model, a_batch(examples))
+    return diagnose_batch(model, a_batch(model, examples))
 
 
-def a_batch(examples: Examples) -> Any:
-    """Returns what `diagnose` looks at: some examples taken at random; the first batch of a dataset."""
+def a_batch(model: keras.Model, examples: Examples) -> Any:
+    """Returns what `diagnose` looks at: some examples taken at random; the first batch of a dataset.
+
+    Args:
+        model: A compiled model; it is built.
+        examples: Of which it is.
+    """
     if examples.first_batch is not None:
+        build_from(model, examples.first_batch)
         return examples.first_batch
-    rows = np.random.default_rng(0).permutation(examples.count)[:EXAMPLES]
-    return tree.map_structure(lambda each: each[rows], examples.data)
+    order = np.random.default_rng(0).permutation(examples.count)
+
+    def of(rows: np.ndarray) -> Any:
+        return tree.map_structure(lambda each: each[rows], examples.data)
+
+    build_from(model, of(order[:1]))
+    # Of each example.
+    numbers = sum(each.positions * each.kernel.shape[-1] for each in observed_layers(model))
+    return of(order[: min(EXAMPLES, max(FEWEST, ACTIVATIONS // max(1, numbers)))])
 
 
 def diagnose_batch(model: keras.Model, batch: Any) -> Diagnosis:
@@ -161,13 +177,21 @@ def diagnose_batch(model: keras.Model, batch: Any) -> Diagnosis:
             model.optimizer.dynamic_scale.assign(1.0)
         model.reset_metrics()
         seen: list[Any] = []
-        logs = Observation(model, observed).step(model.train_step, batch, seen.append)
+        observation = Observation(model, observed)
+        logs = observation.step(model.train_step, batch, seen.append)
         loss = float(ops.convert_to_numpy(logs["loss"]))
     found = ops.convert_to_numpy(seen[0])
-    return Diagnosis(tuple(observed), found, loss, tuple(find(observed, found, trained)))
+    findings = find(observed, found, trained, observation.updated)
+    return Diagnosis(tuple(observed), found, loss, tuple(findings))
 
 
 def is_trained(model: keras.Model) -> bool:
     """Whether a compiled model has taken steps, by its optimizer or, before it was compiled anew, its biases."""
-    biases = (each for each in model.trainable_variables if each.name == "bias")
+    biases = (
+        layer.bias
+        for layer in model._flatten_layers()
+        if isinstance(getattr(layer, "bias_initializer", None), CONSTANT)
+        and not getattr(layer, "unit_forget_bias", False)
+        and getattr(layer, "bias", None) is not None
+    )
     return steps_taken(model.optimizer) > 0 or any(np.ptp(each) > 0 for each in biases)

@@ -54,7 +54,10 @@ class Finding:
 
 
 def find(
-    observed: Sequence[ObservedLayer], statistics: np.ndarray, trained: bool = False
+    observed: Sequence[ObservedLayer],
+    statistics: np.ndarray,
+    trained: bool = False,
+    updated: bool = True,
 ) -> list[Finding]:
     """Returns what is wrong.
 
@@ -63,6 +66,8 @@ def find(
         statistics: Theirs, shape (layers, len(STATISTICS)).
         trained: Whether its weights are no longer as they were initialized, from where on SELU's
             fixed point and the size of the activations are left.
+        updated: Whether the step was taken by the optimizer that the model was compiled with: of
+            others the gradients by the kernels are not seen.
     """
     rows = [
         (each, dict(zip(STATISTICS, map(float, row), strict=True)))
@@ -77,7 +82,7 @@ def find(
     found = [
         *_not_finite(rows), *_flow(hidden, trained), *_too_fast(hidden), *_dying(rows),
         *_saturated(hidden), *_selu(hidden, trained),
-    ] or list(_blocked(rows))  # fmt: skip
+    ] or list(_blocked(rows) if updated else ())  # fmt: skip
     return [
         Finding(name, layer.name, evidence, _advice(name, layer)) for name, layer, evidence in found
     ]
@@ -105,8 +110,9 @@ def _not_finite(rows: Rows) -> Found:
 
 def _flow(hidden: Rows, trained: bool) -> Found:
     """How the gradient changes on its way back, and the signal on its way forward."""
-    gradient = _Way(hidden[::-1], "signal_norm")
-    size = _Way(hidden, "size")
+    passed = [each for each in hidden if not each[0].weighs]
+    gradient = _Way(passed[::-1], "signal_norm")
+    size = _Way(passed, "size")
     for kind, way, pooled in (
         ("vanishing gradients", gradient, max(1.0, gradient.pooled)),
         ("exploding gradients", gradient, min(1.0, gradient.pooled)),

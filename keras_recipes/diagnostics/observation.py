@@ -32,6 +32,7 @@ class Observation:
         self._inputs: dict[tuple[Any, int], Any] = {}  # activation functions, and what they took
         self._gradients: dict[int, Any] = {}  # by the weights
         self._scale: Any = 1.0  # of the loss, in mixed precision
+        self.updated = False  # whether the step was taken by the model's optimizer
 
     def step(
         self,
@@ -54,7 +55,6 @@ class Observation:
             The logs of the step.
         """
         self._graph, self._take, self._when, self._mostly = _current_graph(), take, when, mostly
-        self._updated = False
         functions = {each.function: each.calls for each in self._observed if each.function}
         outputs = {each.output: each.calls for each in self._observed}
         with contextlib.ExitStack() as stack:
@@ -67,7 +67,7 @@ class Observation:
             apply = self._recording_apply(self._model.optimizer)
             stack.enter_context(_replaced(self._model.optimizer, "apply", apply))
             logs = train_step(data)
-        if not self._updated:  # where it could be seen
+        if not self.updated:  # where it could be seen
             self._look(lambda: None)
         return logs
 
@@ -107,11 +107,14 @@ class Observation:
             each.activation,
             self._activations.get(seen),
             self._passed(each),
-            None if signals is None else ops.cast(signals, "float32") / self._scale,
+            None if signals is None else self._unscaled(signals),
             each.kernel,
-            None if gradient is None else gradient / self._scale,
+            None if gradient is None else self._unscaled(gradient),
             each.kernel - before[kernel],
         )
+
+    def _unscaled(self, gradient: Any) -> Any:
+        return ops.cast(gradient, "float32") / ops.cast(self._scale, "float32")
 
     def _passed(self, each: ObservedLayer) -> tuple[Any, Any] | None:
         """What an activation function gave, and its slopes there."""
@@ -206,7 +209,7 @@ class Observation:
             variables = trainable_variables or optimizer._trainable_variables
             self._gradients = {id(v): g for v, g in zip(variables, grads, strict=True)}
             self._scale = ops.copy(getattr(optimizer, "dynamic_scale", 1.0))  # before it adapts
-            self._updated = True
+            self.updated = True
             return self._look(lambda: apply(grads, trainable_variables))
 
         return recording

@@ -38,6 +38,9 @@ PASSED = (
 )
 
 
+ATTENTION = (layers.MultiHeadAttention, layers.GroupQueryAttention)
+WEIGHING = ("query", "key")  # names of layers in it
+
 # These leave what they take as it is.
 RESHAPING = (layers.Flatten, layers.Reshape, layers.Permute)
 
@@ -63,6 +66,8 @@ class ObservedLayer:
         source: Name of the one that gives all that it takes; None where there is none, or several.
         direct: Whether it takes them as they are, and gives them by kernel and activation alone.
         normalized: Whether its outputs are normalized, for which the scale of its kernel is all one.
+        weighs: Whether it makes the queries or keys of attention, which weigh what others pass on: a
+            new network's all alike, so that hardly a gradient comes to them.
     """
 
     name: str
@@ -78,6 +83,7 @@ class ObservedLayer:
     source: str | None
     direct: bool
     normalized: bool
+    weighs: bool = False
 
 
 def observed_layers(model: keras.Model) -> list[ObservedLayer]:
@@ -105,12 +111,14 @@ class _Kernel:
         kernel: Its kernel.
         seen: What shows its output: the recurrent layer around a cell, or itself.
         path: Names of the layers around it in the call, and its own.
+        weighs: Whether it makes the queries or keys of attention.
     """
 
     layer: keras.Layer
     kernel: keras.Variable
     seen: keras.Layer
     path: tuple[str, ...]
+    weighs: bool = False
 
 
 class _Graph:
@@ -174,6 +182,7 @@ class _Graph:
             source=source,
             direct=direct,
             normalized=normalized,
+            weighs=kernel.weighs,
         )
 
     def _is_normalized(self, call: LayerCall) -> bool:
@@ -261,7 +270,9 @@ def _flatten(layer: keras.Layer, around: tuple[str, ...]) -> Iterator[_Kernel]:
     if (kernel := kernel_of(layer)) is not None:
         yield _Kernel(layer, kernel, layer, path)
     for inner in layer._layers:
-        yield from _flatten(inner, path)
+        weighs = isinstance(layer, ATTENTION) and inner.name in WEIGHING
+        for each in _flatten(inner, path):
+            yield replace(each, weighs=weighs)
 
 
 def _names(paths: Sequence[tuple[str, ...]]) -> Iterator[str]:

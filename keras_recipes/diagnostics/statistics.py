@@ -41,7 +41,7 @@ def layer_statistics(
         gradient: The gradient of the loss by them; None where there is none.
         update: What the step added to them.
     """
-    nothing = ops.zeros(())
+    nothing = ops.zeros((), "float32")
     mean, deviation, dead, saturated = (nothing,) * 4
     if activations is not None:
         activations = ops.cast(activations, "float32")
@@ -69,8 +69,8 @@ def layer_statistics(
 def _dead_and_saturated(activation: str, outputs: Any, slopes: Any) -> tuple[Any, Any]:
     flat = ops.abs(slopes) < FLAT * SATURATING.get(activation, 1.0)
     if activation in SATURATING:
-        return ops.zeros(()), _mean(flat)
-    off, saturated = flat & (ops.abs(outputs) < OFF), ops.zeros(())
+        return ops.zeros((), "float32"), _mean(flat)
+    off, saturated = flat & (ops.abs(outputs) < OFF), ops.zeros((), "float32")
     finite = ops.isfinite(outputs)  # what is not a number may have a slope of 0
     if activation in KNOWN:
         off |= (slopes == 0) & finite  # at a ceiling too

@@ -161,6 +161,16 @@ def test_it_prints_its_last_look(capsys):
     assert re.search(r"hidden_1 +relu .*\n.*\n.*\nloss", capsys.readouterr().out)
 
 
+def test_it_says_that_no_step_was_looked_at(capsys):
+    model, health = build(), LayerHealth(verbose=True)
+    for _ in range(2):
+        model.fit(X, Y, callbacks=[health], verbose=0)
+        capsys.readouterr()
+    model.fit(X, Y, callbacks=[fresh := LayerHealth(verbose=True)], verbose=0)
+    assert capsys.readouterr().out == "No step was a multiple of 100.\n"
+    assert (health.steps, fresh.steps) == ([0], [])
+
+
 def test_without_a_look_there_is_no_diagnosis():
     with pytest.raises(ValueError, match="Train first"):
         _ = LayerHealth().diagnosis

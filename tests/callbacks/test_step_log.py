@@ -189,3 +189,37 @@ def test_metrics_that_are_made_by_their_first_batch_are_recorded(metric, name):
     assert metric.name in history.history
     assert set(log.values) - {"loss", "learning_rate", "gradient_norm"} == ({name} - {None})
     assert all(np.isfinite(values).all() for values in log.values.values())
+
+
+class Several(keras.metrics.Mean):
+    """Has results as Keras allows them: several by name, and one that is no tensor."""
+
+    def __init__(self, name, results):
+        super().__init__(name)
+        self.results = results
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(keras.ops.mean(y_pred))
+
+    def result(self):
+        return self.results(super().result())
+
+
+def test_metrics_with_several_results_are_recorded_as_the_epochs_logs_have_them(tmp_path):
+    several = Several("several", lambda mean: {"mean": mean, "twice": 2 * mean})
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=[several, Several("half", lambda mean: 0.5)])
+    log = StepLog(every=1)
+    kr.fit(model, X, Y, **FIT, schedule=None, run_dir=tmp_path, callbacks=[log])
+    assert set(log.values) == {"loss", "mean", "twice", "half", "learning_rate", "gradient_norm"}
+    np.testing.assert_allclose(log.values["twice"], 2 * np.array(log.values["mean"]))
+    assert log.values["half"] == [0.5] * 16
+
+
+def test_each_value_has_a_number_for_each_step():
+    log, model = StepLog(every=2), build()
+    for metrics in ([], ["mae"], []):
+        model.compile(model.optimizer, model.loss, metrics=metrics)
+        model.fit(X, Y, batch_size=16, verbose=0, callbacks=[log])
+    assert {len(values) for values in log.values.values()} == {len(log.steps)} == {12}
+    assert list(np.isnan(log.values["mae"])) == [True] * 4 + [False] * 4 + [True] * 4

@@ -247,3 +247,41 @@ def test_looks_leave_the_training_as_it_is(looks):
         weights.append(model.get_weights())
     for plain, looked_into in zip(*weights, strict=True):
         np.testing.assert_array_equal(plain, looked_into)
+
+
+class Own(keras.Model):
+    """Trains by an optimizer of its own."""
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x, y, self(x, training=True))
+        self.another.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {"loss": loss}
+
+
+@pytest.fixture
+def own():
+    x = keras.Input((4,))
+    hidden = keras.layers.Dense(5, "relu", kernel_initializer="he_normal")(x)
+    model = Own(x, keras.layers.Dense(1)(hidden))
+    model.compile("sgd", "mse")
+    model.another = keras.optimizers.SGD(0.1, momentum=0.5)
+    model.another.build(model.trainable_variables)
+    return model
+
+
+@pytest.mark.parametrize("kind", [LayerHealth, StepLog])
+def test_steps_of_another_optimizer_are_told_of(own, kind):
+    recording = kind(every=1)
+    with pytest.warns(UserWarning, match=f"{kind.__name__} must have steps of the optimizer"):
+        own.fit(X, Y, verbose=0, callbacks=[recording])
+    assert recording.steps == []
+
+
+def test_a_diagnosis_leaves_another_optimizer_as_it_was_and_accuses_nobody_of_its_gradients(own):
+    own.fit(X, Y, verbose=0)
+    before = [np.array(each) for each in own.another.variables]
+    assert kr.diagnose(own, X, Y).findings == ()
+    for ours, theirs in zip(before, own.another.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

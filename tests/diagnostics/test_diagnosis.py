@@ -254,3 +254,74 @@ def test_a_model_without_kernels_is_refused():
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="must have a layer with a kernel"):
         kr.diagnose(model, X, X)
+
+
+@pytest.mark.parametrize("policy", ["float64", "bfloat16"])
+def test_weights_of_any_precision_are_looked_at(policy):
+    hidden = layers.Dense(8, "relu", kernel_initializer="he_normal", dtype=policy)
+    model = keras.Sequential(
+        [keras.Input((20,), dtype=policy), hidden, layers.Dense(1, dtype=policy)]
+    )
+    model.compile("sgd", "mse")
+    found = kr.diagnose(model, X, Y)
+    assert found.statistics.dtype == np.float32
+    assert found.statistics[:, COLUMN["gradient_norm"]].min() > 0
+    assert found.findings == ()
+
+
+def test_the_queries_and_keys_of_attention_are_no_way_for_gradients():
+    tokens = RNG.integers(1, 50, (256, 12))
+    inputs = keras.Input((12,), dtype="int32")
+    x = layers.Embedding(50, 16)(inputs)
+    for _ in range(2):
+        x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 16)(x, x))
+        hidden = layers.Dense(16, "relu", kernel_initializer="he_normal")(x)
+        x = layers.LayerNormalization()(x + layers.Dense(16)(hidden))
+    outputs = layers.Dense(2, "softmax")(layers.GlobalAveragePooling1D()(x))
+    model = keras.Model(inputs, outputs)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    found = kr.diagnose(model, tokens, (tokens == 3).any(axis=1).astype(int))
+    assert sum(each.weighs for each in found.layers) == 4
+    assert found.findings == ()
+
+
+def test_of_large_activations_fewer_examples_are_looked_at():
+    seen = []
+
+    def count(y, outputs):
+        seen.append(y.shape[0])
+        return keras.ops.mean((y - outputs) ** 2)
+
+    images = np.zeros((2000, 32, 32, 1), "float32")
+    for filters, number in ((2, 1024), (64, 2**23 // (64 * 1024 + 1)), (512, 32)):
+        model = keras.Sequential(
+            [
+                keras.Input((32, 32, 1)),
+                layers.Conv2D(filters, 1),
+                layers.GlobalAveragePooling2D(),
+                layers.Dense(1),
+            ]
+        )
+        model.compile("sgd", count)
+        kr.diagnose(model, images, images[:, 0, 0])
+        assert seen[-1] == number
+
+
+def test_random_numbers_that_follow_are_those_without_a_diagnosis():
+    def drawn(diagnosed):
+        keras.utils.set_random_seed(0)
+        noise = layers.Lambda(lambda x: x + keras.random.normal(keras.ops.shape(x)))
+        model = keras.Sequential([keras.Input((20,)), noise, layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.predict(X, verbose=0)
+        if diagnosed:
+            kr.diagnose(model, X, Y)
+        return np.array(keras.random.normal((3,)))
+
+    np.testing.assert_array_equal(drawn(True), drawn(False))
+
+
+def test_a_forget_gate_that_begins_open_is_not_trained():
+    model = keras.Sequential([keras.Input((5, 4)), layers.LSTM(3), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert not is_trained(model)
