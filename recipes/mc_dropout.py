@@ -61,6 +61,11 @@ def main() -> None:
     compared = _compare(model, data, validation, test)
     title = f"{samples} draws on the test set of {data.name}, dropout {arguments.dropout:g}"
     report.table(title, ["", *compared], _rows(list(compared.values())))
+    if data.task == "regression" and "dropout alone" not in compared:
+        report.say(
+            "Dropout alone is left out: some test example has draws that do not differ, and no "
+            "interval. Take more --samples or a higher --dropout."
+        )
     uncertain = _most_uncertain(test, data, arguments.show)
     _list(report, test, data, source, uncertain)
     _draw(report, list(compared.values())[-1], test, data, uncertain, report.directory)
@@ -80,11 +85,11 @@ def _compare(
         _of_target(each, data)
         for each in (plain, kr.predict(model, data.x_val), data.y_val, data.y_test)
     )
-    return {
-        "noise alone": calibration(plain, y_test, validation=(of_validation, y_val)),
-        "dropout alone": calibration(test, y_test),
-        "both": calibration(test, y_test, validation=(validation, y_val)),
-    }
+    compared = {"noise alone": calibration(plain, y_test, validation=(of_validation, y_val))}
+    if test.std.all():
+        compared["dropout alone"] = calibration(test, y_test)
+    compared["both"] = calibration(test, y_test, validation=(validation, y_val))
+    return compared
 
 
 def _in_units(prediction: MCPrediction, data: Dataset) -> MCPrediction:

@@ -245,6 +245,15 @@ def test_mc_dropout_of_a_regression_fits_the_noise(run):
     assert dropout < min(noise, both)
 
 
+def test_mc_dropout_reports_without_what_draws_that_do_not_differ_cannot_say(tmp_path, report):
+    scores, examples = report("mc_dropout", "--data", "diabetes", "--samples", 1)[:2]
+    assert list(scores["log likelihood in target units"]) == ["", "noise alone", "both"]
+    assert all(float(example["std of the draws"]) == 0 for example in examples.values())
+    told = (tmp_path / "run" / "report.md").read_text()
+    assert "Dropout alone is left out" in told
+    assert "Take more --samples" in told
+
+
 def test_mc_dropout_shows_an_example_as_it_is_in_the_file(tmp_path, report):
     frame = flowers()
     frame["price"] = 300_000 + 1000 * frame["petals"] + 100 * np.arange(len(frame))
