@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 import keras_recipes
-from recipes import command
+from recipes import command, mc_dropout
 
 ROOT = Path(__file__).parents[2]
 
@@ -278,6 +278,42 @@ def test_mc_dropout_shows_an_example_as_it_is_in_the_file(tmp_path, report):
                     assert float(cell) == pytest.approx(expected, rel=1e-6)
     shown = [row for table in values for row in list(table["petals"])[1:]]
     assert shown == list(examples)
+
+
+@pytest.mark.parametrize(
+    ("shape", "images"),
+    [
+        ((8, 6), (8, 6)),  # of fractions, as MNIST may be saved
+        ((8, 6, 1), (8, 6)),
+        ((8, 6, 2), None),
+        ((8, 6, 3), (8, 6, 3)),
+        ((8, 6, 4), (8, 6, 4)),
+        ((8, 6, 5), None),
+        ((64,), (8, 8)),
+        ((63,), None),
+        ((49,), None),
+    ],
+)
+def test_mc_dropout_takes_for_images_what_can_be_drawn(shape, images, tmp_path):
+    x, y = np.random.default_rng(0).random((60, *shape)), np.arange(60) % 3
+    np.savez(tmp_path / "some.npz", x=x, y=y)
+    data = keras_recipes.load_dataset(tmp_path / "some.npz")
+    found = mc_dropout.images_of(data)
+    assert (None if found is None else found.shape[1:]) == images
+    if found is not None:
+        np.testing.assert_array_equal(found.ravel(), data.x_test.ravel())
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz"])
+def test_mc_dropout_takes_no_columns_for_images(kind, tmp_path, report):
+    x, y = np.random.default_rng(0).normal(size=(100, 64)), np.arange(100) % 3
+    frame = pd.DataFrame(x, columns=[f"x{index}" for index in range(64)]).assign(kind=y)
+    frame.to_csv(tmp_path / "wide.csv", index=False)
+    np.savez(tmp_path / "wide.npz", x=x, y=y)
+    target = ("--target", "kind") if kind == "csv" else ()
+    _, _, values = report("mc_dropout", "--data", f"wide.{kind}", *target, "--show", 4)
+    assert list(values) == [f"x{index}" for index in range(12)]
+    assert not (tmp_path / "run" / "least_certain.png").exists()
 
 
 def test_mc_dropout_counts_the_rows_of_a_test_set_of_the_file(tmp_path, report):
