@@ -30,6 +30,7 @@ CHANNELS, SIDE = (
     (1, 3, 4),
     8,
 )  # of images; a row of fewer pixels than SIDE x SIDE is taken for a table
+DRAWN = 20  # images at most: each of them takes a twentieth of a second or more
 
 
 def main() -> None:
@@ -39,7 +40,13 @@ def main() -> None:
         "--dropout", type=float, default=0.2, metavar="RATE", help="rate, in (0, 1)"
     )
     parser.add_argument("--samples", type=count, default=100, metavar="N", help="draws an example")
-    parser.add_argument("--show", type=count, default=8, metavar="N", help="examples to list")
+    parser.add_argument(
+        "--show",
+        type=count,
+        default=8,
+        metavar="N",
+        help=f"examples to list; of images the first {DRAWN} are drawn",
+    )
     arguments = parser.parse_args()
     check_tensorflow("`recipes.mc_dropout`")
     if not 0 < arguments.dropout < 1:
@@ -202,6 +209,7 @@ def _draw(
     figures = {"calibration": diagram.figure}
     images = images_of(data)
     if images is not None:
+        rows = rows[:DRAWN]
         columns = min(len(rows), 4)
         lines = math.ceil(len(rows) / columns)
         axes = np.ravel(report.axes(lines, columns, size=(2.5 * columns, 2.7 * lines)))

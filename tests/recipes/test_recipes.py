@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
 
 import keras_recipes
 from recipes import command, mc_dropout
@@ -221,19 +222,21 @@ def test_quick_is_of_few_epochs(name, tmp_path, run):
 
 
 def test_mc_dropout_lists_and_draws_what_is_least_certain(tmp_path, run):
-    printed = run("mc_dropout", "--quick", "--show", 5)
+    printed = run("mc_dropout", "--quick", "--show", 25)
     assert re.search(r"epochs run\s*│\s*3", printed)
     assert "10 draws on the test set" in printed
     assert re.search(r"log loss\s*│\s*[0-9.]+\s*│\s*[0-9.]+", printed)
     table = printed.partition("Least certain test examples")[2]
     entropies = [float(found) for found in re.findall(r"│\s*([0-9.]+) │$", table, re.M)]
-    assert len(entropies) == 5
+    assert len(entropies) == 25
     assert entropies == sorted(entropies, reverse=True)
+    run_dir = tmp_path / "runs" / "mc_dropout-1"
     for name in ("calibration", "least_certain"):
-        run_dir = tmp_path / "runs" / "mc_dropout-1"
         assert (run_dir / f"{name}.png").stat().st_size > 1000
         [logged] = (run_dir / "logs").glob(f"*tfevents*uncertainty%2F{name}")
         assert logged.stat().st_size > 1000
+    height, width = pyplot.imread(run_dir / "least_certain.png").shape[:2]
+    assert height / width == pytest.approx(5 * 2.7 / 10, rel=0.01)  # 20 of them, four a line
 
 
 def test_mc_dropout_of_a_regression_fits_the_noise(run):
