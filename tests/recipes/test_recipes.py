@@ -41,6 +41,7 @@ TRAIN = [
     "self_normalizing_dnn", "--data", "flowers.csv", "--target", "kind",
     "--epochs", 10, "--run-dir", "runs/flowers", "--seed", 3,
 ]  # fmt: skip
+DIAGNOSE = ["--model", "runs/flowers/model.keras", "--data", "flowers.csv", "--target", "kind"]
 PREDICT = ["--run-dir", "runs/flowers", "--data", "flowers.csv"]
 
 
@@ -176,6 +177,20 @@ def test_each_run_has_a_directory_of_its_own(tmp_path, run):
         ("default_dnn", ["--nonsense", "1"], "All flags: --help"),
         ("mc_dropout", ["--dropout", "1"], "--dropout: must be in (0, 1)"),
         ("diagnose", ["--model", "none.keras"], "--model: must be a file"),
+        ("diagnose", ["--model", "flowers.csv"], "--model: must end in .keras"),
+        ("diagnose", [*DIAGNOSE, "--seed", "-1"], "--seed: must be an integer in [0, 2**31)"),
+        ("diagnose", [*DIAGNOSE, "--plot", "none/layers.png"], "--plot: must be in a directory"),
+        (
+            "diagnose",
+            [*DIAGNOSE, "--plot", "layers.xyz"],
+            "must be a file that ends in one of .png",
+        ),
+        ("diagnose", [*DIAGNOSE, "--plot", "layers"], "must be a file that ends in one of .png"),
+        (
+            "diagnose",
+            [*DIAGNOSE, "--plot", "folder.png"],
+            "must be a file that ends in one of .png",
+        ),
         ("predict", [*PREDICT, "--output", "none/out.csv"], "--output must be a file"),
         ("predict", [*PREDICT, "--output", "runs"], "--output must be a file"),
         ("predict", ["--run-dir", "runs/plain", "--data", "flowers.csv"], "pipeline"),
@@ -192,6 +207,7 @@ def test_what_the_user_can_mend_is_one_line_and_status_2(
     flowers().drop(columns="height").to_csv(place / "less.csv", index=False)
     (place / "text.npz").write_text("not an archive")
     (place / "runs" / "plain").mkdir(exist_ok=True)
+    (place / "folder.png").mkdir(exist_ok=True)
     shutil.copy(place / "runs" / "flowers" / "model.keras", place / "runs" / "plain")
     before = sorted(place.rglob("*"))
     monkeypatch.chdir(place)
