@@ -1,6 +1,5 @@
 """Say what is wrong with a saved model: vanishing or exploding gradients, dead or saturated units."""
 
-import argparse
 import math
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from keras_recipes.datasets import Dataset, load_pipeline
 from keras_recipes.datasets.pipeline import Pipeline, Predictions
 from keras_recipes.datasets.sources import Source, read_source
 from keras_recipes.extras import import_extra
-from recipes.command import Parser, add_data_flags, run
+from recipes.command import Parser, add_data_flags, run, seed
 
 PIPELINE = "pipeline.keras"  # what a run of a recipe leaves beside its model
+IMAGES = (".png", ".svg", ".pdf")
 
 
 def main() -> None:
@@ -31,13 +31,14 @@ def main() -> None:
         "were for the run, without it the numbers are taken as they are in the file",
     )
     add_data_flags(parser)
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draws the layers into an image")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the split")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draws the layers into a .png, .svg or .pdf"
+    )
     arguments = parser.parse_args()
-    if not arguments.model.is_file():
-        parser.error(f"argument --model: must be a file. Received: {arguments.model}")
-    if arguments.plot and not arguments.plot.parent.is_dir():
-        parser.error(f"argument --plot: must be in a directory. Received: {arguments.plot}")
+    _check_model(arguments.model, parser)
+    if arguments.plot:
+        _check_plot(arguments.plot, parser)
     data = kr.load_dataset(
         arguments.data, arguments.target, task=arguments.task, seed=arguments.seed
     )
@@ -48,18 +49,38 @@ def main() -> None:
     diagnosis = kr.diagnose(model, _inputs_for(model, x), _targets_for(model, data, y))
     print(diagnosis)
     if arguments.plot:
-        import_extra("matplotlib", "plot").use("agg")
         diagnosis.plot().savefig(arguments.plot)
         print(f"Figure: {arguments.plot}")
 
 
-def _load(path: Path, parser: argparse.ArgumentParser) -> keras.Model:
+def _check_model(path: Path, parser: Parser) -> None:
+    if not path.is_file():
+        parser.error(f"argument --model: must be a file. Received: {path}")
+    if path.suffix != ".keras":
+        parser.error(
+            f"argument --model: must end in .keras. Received: {path}. Load it by "
+            "keras.models.load_model, and save it as a .keras file"
+        )
+
+
+def _check_plot(path: Path, parser: Parser) -> None:
+    """Refuses what no figure can be saved as, before the work is done."""
+    if not path.parent.is_dir():
+        parser.error(f"argument --plot: must be in a directory. Received: {path}")
+    if path.suffix.lower() not in IMAGES or path.is_dir():
+        parser.error(
+            f"argument --plot: must be a file that ends in one of {', '.join(IMAGES)}. Received: {path}"
+        )
+    import_extra("matplotlib", "plot").use("agg")
+
+
+def _load(path: Path, parser: Parser) -> keras.Model:
     try:
         return keras.models.load_model(path)
-    except (ValueError, TypeError, ImportError) as error:
-        reason = str(error).strip().split("\n")[0]
+    except (ValueError, TypeError, KeyError, ImportError) as error:
+        reason = str(error).strip().split("\n")[0].rstrip(".")
         parser.error(
-            f"argument --model: must be a model that Keras can load. Received: {path}: {reason} "
+            f"argument --model: must be a model that Keras can load. Received: {path}: {reason}. "
             "Save it by model.save; with layers of your own, call kr.diagnose where they are defined"
         )
 

@@ -11,6 +11,7 @@ import numpy as np
 import keras_recipes as kr
 from keras_recipes.checks import check_tensorflow
 from keras_recipes.datasets import Dataset
+from keras_recipes.datasets.images import are_fractions
 from keras_recipes.datasets.sources import Source, read_source
 from keras_recipes.uncertainty import Calibration, MCPrediction, calibration
 from recipes.command import add_page_flag, count, run, training_parser
@@ -25,6 +26,11 @@ SCORES = {
 }
 QUICK_SAMPLES = 10
 COLUMNS, EXAMPLES = 12, 4  # of a table of values, which a terminal has room for
+CHANNELS, SIDE = (
+    (1, 3, 4),
+    8,
+)  # of images; a row of fewer pixels than SIDE x SIDE is taken for a table
+DRAWN = 20  # images at most: each of them takes a twentieth of a second or more
 
 
 def main() -> None:
@@ -34,7 +40,13 @@ def main() -> None:
         "--dropout", type=float, default=0.2, metavar="RATE", help="rate, in (0, 1)"
     )
     parser.add_argument("--samples", type=count, default=100, metavar="N", help="draws an example")
-    parser.add_argument("--show", type=count, default=8, metavar="N", help="examples to list")
+    parser.add_argument(
+        "--show",
+        type=count,
+        default=8,
+        metavar="N",
+        help=f"examples to list; of images the first {DRAWN} are drawn",
+    )
     arguments = parser.parse_args()
     check_tensorflow("`recipes.mc_dropout`")
     if not 0 < arguments.dropout < 1:
@@ -61,6 +73,11 @@ def main() -> None:
     compared = _compare(model, data, validation, test)
     title = f"{samples} draws on the test set of {data.name}, dropout {arguments.dropout:g}"
     report.table(title, ["", *compared], _rows(list(compared.values())))
+    if data.task == "regression" and "dropout alone" not in compared:
+        report.say(
+            "Dropout alone is left out: some test example has draws that do not differ, and no "
+            "interval. Take more --samples or a higher --dropout."
+        )
     uncertain = _most_uncertain(test, data, arguments.show)
     _list(report, test, data, source, uncertain)
     _draw(report, list(compared.values())[-1], test, data, uncertain, report.directory)
@@ -80,11 +97,11 @@ def _compare(
         _of_target(each, data)
         for each in (plain, kr.predict(model, data.x_val), data.y_val, data.y_test)
     )
-    return {
-        "noise alone": calibration(plain, y_test, validation=(of_validation, y_val)),
-        "dropout alone": calibration(test, y_test),
-        "both": calibration(test, y_test, validation=(validation, y_val)),
-    }
+    compared = {"noise alone": calibration(plain, y_test, validation=(of_validation, y_val))}
+    if test.std.all():
+        compared["dropout alone"] = calibration(test, y_test)
+    compared["both"] = calibration(test, y_test, validation=(validation, y_val))
+    return compared
 
 
 def _in_units(prediction: MCPrediction, data: Dataset) -> MCPrediction:
@@ -128,7 +145,7 @@ def _list(
         ["row", "truth", "prediction", measure],
         [[numbers[row], *_example(prediction, data, row)] for row in rows],
     )
-    if not data.feature_names or _as_images(data.x_test) is not None:
+    if not data.feature_names or images_of(data) is not None:
         return
     names, columns = data.feature_names[:COLUMNS], source.columns
     of = f", the first {COLUMNS} of {len(data.feature_names)} columns"
@@ -190,15 +207,16 @@ def _draw(
         return
     found.plot(diagram)
     figures = {"calibration": diagram.figure}
-    images = _as_images(data.x_test[rows])
+    images = images_of(data)
     if images is not None:
+        rows = rows[:DRAWN]
         columns = min(len(rows), 4)
         lines = math.ceil(len(rows) / columns)
         axes = np.ravel(report.axes(lines, columns, size=(2.5 * columns, 2.7 * lines)))
         for each in axes:
             each.axis("off")
-        for each, image, row in zip(axes, images, rows, strict=False):
-            each.imshow(image, cmap="gray")
+        for each, row in zip(axes, rows, strict=False):
+            each.imshow(images[row], cmap="gray")
             each.set_title(f"{_truth(data, row)}: {_said(prediction, data, row)}", fontsize=9)
         figures["least_certain"] = axes[0].figure
     for name, drawn in figures.items():
@@ -206,13 +224,17 @@ def _draw(
         kr.log_figure(run_dir, f"uncertainty/{name}", drawn)
 
 
-def _as_images(x: np.ndarray) -> np.ndarray | None:
-    if x.ndim == 4:
+def images_of(data: Dataset) -> np.ndarray | None:
+    """The test set as `imshow` takes images, None where it has none."""
+    x = data.x_test
+    if x.ndim == 4 and x.shape[-1] in CHANNELS:
         return x.squeeze(-1) if x.shape[-1] == 1 else x
+    if x.ndim == 3 and are_fractions(x):
+        return x
+    if x.ndim != 2 or data.preprocessing is not None or x.min() < 0:
+        return None
     side = math.isqrt(x.shape[1])
-    return (
-        x.reshape(-1, side, side) if x.ndim == 2 and side >= 8 and side**2 == x.shape[1] else None
-    )
+    return x.reshape(-1, side, side) if side >= SIDE and side**2 == x.shape[1] else None
 
 
 if __name__ == "__main__":

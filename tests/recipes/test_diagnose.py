@@ -4,6 +4,7 @@ import importlib
 import re
 import sys
 import warnings
+import zipfile
 
 import keras
 import numpy as np
@@ -69,6 +70,13 @@ def test_diagnose_says_what_does_not_fit(build, loss, match, tmp_path, monkeypat
         diagnose_here(monkeypatch, "--model", path)
     [line] = capsys.readouterr().err.splitlines()
     assert match in line
+
+
+def test_diagnose_says_that_an_archive_holds_no_model(tmp_path, monkeypatch, capsys):
+    zipfile.ZipFile(tmp_path / "model.keras", "w").close()
+    with pytest.raises(SystemExit, match="2"):
+        diagnose_here(monkeypatch, "--model", tmp_path / "model.keras")
+    assert "must be a model that Keras can load" in capsys.readouterr().err
 
 
 def test_diagnose_says_how_to_install_what_draws(tmp_path, monkeypatch, capsys):

@@ -16,9 +16,10 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
 
 import keras_recipes
-from recipes import command
+from recipes import command, mc_dropout
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,6 +41,7 @@ TRAIN = [
     "self_normalizing_dnn", "--data", "flowers.csv", "--target", "kind",
     "--epochs", 10, "--run-dir", "runs/flowers", "--seed", 3,
 ]  # fmt: skip
+DIAGNOSE = ["--model", "runs/flowers/model.keras", "--data", "flowers.csv", "--target", "kind"]
 PREDICT = ["--run-dir", "runs/flowers", "--data", "flowers.csv"]
 
 
@@ -175,6 +177,20 @@ def test_each_run_has_a_directory_of_its_own(tmp_path, run):
         ("default_dnn", ["--nonsense", "1"], "All flags: --help"),
         ("mc_dropout", ["--dropout", "1"], "--dropout: must be in (0, 1)"),
         ("diagnose", ["--model", "none.keras"], "--model: must be a file"),
+        ("diagnose", ["--model", "flowers.csv"], "--model: must end in .keras"),
+        ("diagnose", [*DIAGNOSE, "--seed", "-1"], "--seed: must be an integer in [0, 2**31)"),
+        ("diagnose", [*DIAGNOSE, "--plot", "none/layers.png"], "--plot: must be in a directory"),
+        (
+            "diagnose",
+            [*DIAGNOSE, "--plot", "layers.xyz"],
+            "must be a file that ends in one of .png",
+        ),
+        ("diagnose", [*DIAGNOSE, "--plot", "layers"], "must be a file that ends in one of .png"),
+        (
+            "diagnose",
+            [*DIAGNOSE, "--plot", "folder.png"],
+            "must be a file that ends in one of .png",
+        ),
         ("predict", [*PREDICT, "--output", "none/out.csv"], "--output must be a file"),
         ("predict", [*PREDICT, "--output", "runs"], "--output must be a file"),
         ("predict", ["--run-dir", "runs/plain", "--data", "flowers.csv"], "pipeline"),
@@ -191,6 +207,7 @@ def test_what_the_user_can_mend_is_one_line_and_status_2(
     flowers().drop(columns="height").to_csv(place / "less.csv", index=False)
     (place / "text.npz").write_text("not an archive")
     (place / "runs" / "plain").mkdir(exist_ok=True)
+    (place / "folder.png").mkdir(exist_ok=True)
     shutil.copy(place / "runs" / "flowers" / "model.keras", place / "runs" / "plain")
     before = sorted(place.rglob("*"))
     monkeypatch.chdir(place)
@@ -221,19 +238,21 @@ def test_quick_is_of_few_epochs(name, tmp_path, run):
 
 
 def test_mc_dropout_lists_and_draws_what_is_least_certain(tmp_path, run):
-    printed = run("mc_dropout", "--quick", "--show", 5)
+    printed = run("mc_dropout", "--quick", "--show", 25)
     assert re.search(r"epochs run\s*│\s*3", printed)
     assert "10 draws on the test set" in printed
     assert re.search(r"log loss\s*│\s*[0-9.]+\s*│\s*[0-9.]+", printed)
     table = printed.partition("Least certain test examples")[2]
     entropies = [float(found) for found in re.findall(r"│\s*([0-9.]+) │$", table, re.M)]
-    assert len(entropies) == 5
+    assert len(entropies) == 25
     assert entropies == sorted(entropies, reverse=True)
+    run_dir = tmp_path / "runs" / "mc_dropout-1"
     for name in ("calibration", "least_certain"):
-        run_dir = tmp_path / "runs" / "mc_dropout-1"
         assert (run_dir / f"{name}.png").stat().st_size > 1000
         [logged] = (run_dir / "logs").glob(f"*tfevents*uncertainty%2F{name}")
         assert logged.stat().st_size > 1000
+    height, width = pyplot.imread(run_dir / "least_certain.png").shape[:2]
+    assert height / width == pytest.approx(5 * 2.7 / 10, rel=0.01)  # 20 of them, four a line
 
 
 def test_mc_dropout_of_a_regression_fits_the_noise(run):
@@ -243,6 +262,15 @@ def test_mc_dropout_of_a_regression_fits_the_noise(run):
     )
     noise, dropout, both = map(float, shares.groups())
     assert dropout < min(noise, both)
+
+
+def test_mc_dropout_reports_without_what_draws_that_do_not_differ_cannot_say(tmp_path, report):
+    scores, examples = report("mc_dropout", "--data", "diabetes", "--samples", 1)[:2]
+    assert list(scores["log likelihood in target units"]) == ["", "noise alone", "both"]
+    assert all(float(example["std of the draws"]) == 0 for example in examples.values())
+    told = (tmp_path / "run" / "report.md").read_text()
+    assert "Dropout alone is left out" in told
+    assert "Take more --samples" in told
 
 
 def test_mc_dropout_shows_an_example_as_it_is_in_the_file(tmp_path, report):
@@ -269,6 +297,42 @@ def test_mc_dropout_shows_an_example_as_it_is_in_the_file(tmp_path, report):
                     assert float(cell) == pytest.approx(expected, rel=1e-6)
     shown = [row for table in values for row in list(table["petals"])[1:]]
     assert shown == list(examples)
+
+
+@pytest.mark.parametrize(
+    ("shape", "images"),
+    [
+        ((8, 6), (8, 6)),  # of fractions, as MNIST may be saved
+        ((8, 6, 1), (8, 6)),
+        ((8, 6, 2), None),
+        ((8, 6, 3), (8, 6, 3)),
+        ((8, 6, 4), (8, 6, 4)),
+        ((8, 6, 5), None),
+        ((64,), (8, 8)),
+        ((63,), None),
+        ((49,), None),
+    ],
+)
+def test_mc_dropout_takes_for_images_what_can_be_drawn(shape, images, tmp_path):
+    x, y = np.random.default_rng(0).random((60, *shape)), np.arange(60) % 3
+    np.savez(tmp_path / "some.npz", x=x, y=y)
+    data = keras_recipes.load_dataset(tmp_path / "some.npz")
+    found = mc_dropout.images_of(data)
+    assert (None if found is None else found.shape[1:]) == images
+    if found is not None:
+        np.testing.assert_array_equal(found.ravel(), data.x_test.ravel())
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz"])
+def test_mc_dropout_takes_no_columns_for_images(kind, tmp_path, report):
+    x, y = np.random.default_rng(0).normal(size=(100, 64)), np.arange(100) % 3
+    frame = pd.DataFrame(x, columns=[f"x{index}" for index in range(64)]).assign(kind=y)
+    frame.to_csv(tmp_path / "wide.csv", index=False)
+    np.savez(tmp_path / "wide.npz", x=x, y=y)
+    target = ("--target", "kind") if kind == "csv" else ()
+    _, _, values = report("mc_dropout", "--data", f"wide.{kind}", *target, "--show", 4)
+    assert list(values) == [f"x{index}" for index in range(12)]
+    assert not (tmp_path / "run" / "least_certain.png").exists()
 
 
 def test_mc_dropout_counts_the_rows_of_a_test_set_of_the_file(tmp_path, report):
