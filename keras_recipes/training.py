@@ -246,7 +246,14 @@ def _identity(
     """What tells whether model, data and callbacks are those of the run that is to go on."""
 
     def of(part: Any) -> str:
-        text = json.dumps(keras.saving.serialize_keras_object(part)["config"], default=str)
+        try:
+            config = keras.saving.serialize_keras_object(part)["config"]
+        except NotImplementedError as error:
+            raise ValueError(
+                "With `run_dir` a model must have a `get_config`, by which it is saved and known "
+                f"again. Received: a {type(part).__name__} without. Write one, or leave run_dir out."
+            ) from error
+        text = json.dumps(config, default=str)
         text = re.sub(r'_\d+"', '"', text)  # the numbers that Keras puts behind names
         return f"{type(part).__name__} {zlib.crc32(text.encode()):08x}"
 

@@ -429,3 +429,21 @@ def test_many_trainings_do_not_make_tensorflow_warn_of_retracing(caplog):
     for _ in range(6):
         fit(epochs=1, max_learning_rate=0.02)
     assert "retracing" not in caplog.text
+
+
+def test_a_model_that_cannot_be_saved_is_refused_with_a_run_dir(tmp_path):
+    class Own(keras.Model):
+        def __init__(self, units):
+            super().__init__()
+            self.dense = keras.layers.Dense(units)
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Own(1)
+    model.compile("sgd", "mse")
+    x = np.zeros((8, 2), "float32")
+    kr.fit(model, x, x[:, :1], epochs=1, schedule=None, verbose=0)
+    with pytest.raises(ValueError, match=r"must have a `get_config`.*a Own without"):
+        kr.fit(model, x, x[:, :1], epochs=1, schedule=None, verbose=0, run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -208,6 +208,8 @@ def _selu(hidden: Rows, trained: bool) -> Found:
         if layer.activation != "selu":
             continue
         mean, deviation = row["activation_mean"], row["activation_std"]
+        if not np.isfinite(mean + deviation):
+            return  # an explosion explains it
         name = "later deviation" if number else "deviation"
         high = _limit("trained deviation" if trained else name)
         low = 1 / high

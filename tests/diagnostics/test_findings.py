@@ -306,3 +306,8 @@ def test_a_trained_self_normalizing_network_is_accused_on_unscaled_inputs():
     assert diagnose(model, X, X[:, :1]).findings == ()
     [finding] = diagnose(model, 50 * X, X[:, :1]).findings
     assert finding.name == "not self-normalizing"
+
+
+def test_numbers_that_are_not_finite_are_an_explosion_alone():
+    rows = [{"activation_mean": np.nan, "activation_std": np.nan}, {}]
+    assert found(rows, activation="selu") == [("exploding gradients", "layer_0")]
