@@ -101,10 +101,11 @@ def mc_predict(
     x = as_inputs(model, x)
     if not _count(x):
         raise ValueError("`x` must have at least 1 example. Received: none. Pass some.")
-    draws = draws_of(model, min(batch_size, _count(x)), n_samples)
-    batches = _batches(draws.sampler, x, batch_size)
+    sampler = Sampler(model)
+    draws = draws_of(model, sampler, min(batch_size, _count(x)), n_samples)
+    batches = _batches(sampler, x, batch_size)
     with without_passes(model):
-        parts = list(draws.run(batches, draws.sampler.new_seeds(seed)))
+        parts = list(draws.run(batches, sampler.new_seeds(seed)))
     outputs = tree.map_structure(_join, *parts)
     mean, std, entropy, information = (
         tree.pack_sequence_as(_structure(model), kind) for kind in zip(*outputs, strict=True)

@@ -55,6 +55,12 @@ class Sampler:
         return [each for each in called if isinstance(each, keras.Operation)]
 
     @property
+    def wiring(self) -> list[Any]:
+        """What tells how they are called: from what to what, and what is given in the end."""
+        calls = [(call.inputs, call.outputs) for call in self._after]
+        return [self._kept, calls, self.graph.outputs, self.output_shapes]
+
+    @property
     def output_layers(self) -> list[Any]:
         """What gives each output: a layer, a model with a `call` of its own, an operation."""
         giver = {number: call.operation for call in self.graph.calls for number in call.outputs}

@@ -347,6 +347,33 @@ def test_what_is_changed_in_a_model_changes_its_prediction(change):
     assert changed.entropy is None or (changed.mean != before.mean).any()
 
 
+def base_alone():
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(5)])
+    return model, model
+
+
+def base_inside():
+    base, x = keras.Sequential([keras.Input((8,)), layers.Dense(5)]), keras.Input((8,))
+    return base, keras.Model(x, layers.Dense(2)(layers.Dropout(0.5)(base(x))))
+
+
+@pytest.mark.parametrize("build", [base_alone, base_inside])
+def test_what_is_changed_before_dropout_changes_the_prediction(build):
+    base, model = build()
+    after = [layers.Dropout(0.5), layers.Dense(2)] if model is base else []
+    for layer in after:
+        model.add(layer)
+    kr.mc_predict(model, X, 5, seed=1)
+    for _ in range(len(after) + 1):
+        base.pop()
+    for layer in [layers.Dense(5), *after]:
+        base.add(layer)
+    changed = kr.mc_predict(model, X, 5, seed=1)
+    del vars(model)["_keras_recipes_draws"]
+    expected = kr.mc_predict(model, X, 5, seed=1)
+    np.testing.assert_array_equal(changed.mean, expected.mean)
+
+
 def test_another_type_of_inputs_is_traced_again():
     model = own_model()
     single, double = (kr.mc_predict(model, X.astype(kind), 9, seed=1) for kind in ("f4", "i4"))
