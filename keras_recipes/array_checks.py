@@ -34,6 +34,8 @@ def as_numbers(array: Any, name: str) -> np.ndarray:
         array = np.asarray(array)
     except ValueError as error:
         raise ValueError(f"{name} must be a full array. Received: {error}.") from error
+    if array.dtype.name == "bfloat16":  # of kind V for NumPy
+        array = array.astype("float32")
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must hold numbers. Received: dtype={array.dtype}. Encode text and categories, "

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 BINS = 15  # of confidence, as Guo et al. have them
 LEVELS = (0.5, 0.9, 0.95)
 CURVE = np.linspace(0.05, 0.95, 19)  # levels of the diagram of a regression
+LEAST = np.finfo(np.float32).eps / 2  # 1 - p of a float32, where it is not 0
 HALVINGS = 100  # of an interval of variances: down to the last bit
 
 
@@ -27,19 +28,23 @@ class Calibration:
     Args:
         predicted: What was predicted, shape (points,): the mean confidence of the examples in a bin,
             or the level of an interval.
-        observed: What happened, shape (points,): the share of them that were right, or the share of
-            targets in the interval. A calibrated prediction has the same as in `predicted`.
-        counts: Number of examples at each point, shape (points,).
+        observed: What happened, shape (points,): after a softmax the share of them that were right,
+            after sigmoids the share of ones, or the share of targets in the interval. A calibrated
+            prediction has the same as in `predicted`.
+        counts: Number of examples at each point, shape (points,); after sigmoids of examples times
+            labels.
         expected_calibration_error: Mean distance of `observed` from `predicted`, weighted by
             `counts`; of classes, else None.
         brier_score: Mean squared distance of the probabilities from what happened, in a softmax
             summed over the classes; of classes, else None. Lower is better.
         log_loss: Mean negative log probability of what happened, in nats; of classes, else None.
+            A probability counts as 6e-8 at least, below which a float32 does not tell 1 - p from 0.
         log_likelihood: Mean log density of the targets, in nats; of a regression, else None.
         coverage: Share of the targets in the central intervals of 50%, 90% and 95%, by level; of a
             regression, else None.
-        noise_std: Standard deviation of the noise that was added to the model's own, shape
-            (n_outputs,), in units of the target; of a regression, else None.
+        noise_std: Standard deviation of the noise that was added to the model's own, in units of
+            the target, of the shape of one example's targets, such as (n_outputs,); without
+            `validation` 0, of shape (1,). Of a regression, else None.
 
     Reference: Guo et al. (2017), On Calibration of Modern Neural Networks, arXiv:1706.04599.
     """
@@ -184,8 +189,7 @@ def _binned(confidence: np.ndarray, right: np.ndarray, **scores: Any) -> Calibra
 
 
 def _negative_log(probabilities: np.ndarray) -> float:
-    least = np.finfo(np.float32).tiny
-    return float(-np.mean(np.log(np.maximum(probabilities, least, dtype=np.float64))))
+    return float(-np.mean(np.log(np.maximum(probabilities, LEAST, dtype=np.float64))))
 
 
 def _of_regression(

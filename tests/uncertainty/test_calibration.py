@@ -69,6 +69,20 @@ def test_sigmoids_are_looked_at_each(shape):
     assert found.log_loss == pytest.approx(log_loss(*flat), rel=1e-4)
 
 
+def test_what_is_sure_and_wrong_counts_the_same_on_both_sides():
+    sure = np.float32([[0], [1e-30], [1]])
+    either = [calibration(of_link(sure, "sigmoid"), y).log_loss for y in ([1, 1, 1], [0, 0, 0])]
+    np.testing.assert_allclose(either, np.log(2**24) * np.array([2, 1]) / 3, rtol=1e-6)
+
+
+def test_half_precision_is_taken():
+    probabilities = RNG.uniform(0.1, 0.9, (40, 1)).astype("float32")
+    y = RNG.integers(0, 2, 40)
+    half = keras.ops.convert_to_numpy(keras.ops.cast(probabilities, "bfloat16"))
+    scores = [calibration(each, y).log_loss for each in (half, half.astype("float32"))]
+    assert scores[0] == scores[1]
+
+
 def test_noise_of_a_regression_is_found():
     rng = np.random.default_rng(1)
     mean = rng.normal(size=(20_000, 2))
@@ -173,6 +187,7 @@ SIGMOID = of_link(np.full((50, 1), 0.5, "float32"), "sigmoid")
         ((X * np.nan, X), ValueError, "`prediction` must be finite"),
         ((of_normal(X * np.nan, X), X), ValueError, "`prediction` must be finite"),
         ((X[:0], X[:0]), ValueError, "`prediction` must have at least 1 example"),
+        ((of_normal(X, X * np.nan), X), ValueError, "`prediction.std` must be finite"),
         ((of_normal(X[:0], X[:0]), X[:0]), ValueError, "`prediction` must have at least 1 example"),
         ((of_link(SOFTMAX.mean[:0], "softmax"), []), ValueError, "must have at least 1 example"),
         ((SOFTMAX, X), ValueError, "integer labels from 0 to 2"),
