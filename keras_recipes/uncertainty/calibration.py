@@ -76,10 +76,10 @@ class Calibration:
         classes = self.coverage is None
         if classes:
             sizes = 15 + 185 * self.counts / self.counts.max()
-            ax.scatter(self.predicted, self.observed, sizes, color="C0", alpha=0.4)
-        ax.plot(self.predicted, self.observed, color="C0", marker=".", label="observed")
+            ax.scatter(self.predicted, self.observed, sizes, color="C0", alpha=0.4, clip_on=False)
+        ax.plot(self.predicted, self.observed, ".-", color="C0", label="observed", clip_on=False)
         if classes:
-            ax.set(xlabel="predicted probability", ylabel="share that was right")
+            ax.set(xlabel="predicted probability", ylabel="share that came true")
             ax.set_title(f"expected calibration error {self.expected_calibration_error:.3f}")
         else:
             ax.set(xlabel="level of the interval", ylabel="share of targets in it")

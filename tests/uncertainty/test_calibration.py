@@ -166,6 +166,8 @@ def test_plots_a_reliability_diagram(kind):
     found = calibration(prediction, y)
     axes = found.plot()
     line = axes.get_lines()[1]
+    assert not line.get_clip_on()
+    assert not any(dots.get_clip_on() for dots in axes.collections)
     np.testing.assert_array_equal(line.get_xdata(), found.predicted)
     np.testing.assert_array_equal(line.get_ydata(), found.observed)
     assert found.plot(axes) is axes
