@@ -55,7 +55,7 @@ class Draws:
     def __init__(self, sampler: Sampler, model: keras.Model, rows: int, n_samples: int) -> None:
         self.sampler = sampler
         # How each output gives probabilities, None where its operation does not tell.
-        self._links = links_of(model, sampler.output_layers)
+        self._links = links_of(model, sampler.output_layers, sampler.output_shapes)
         self._n_samples = n_samples
         self._copies = 1
         if sampler.has_masks_of_each_row():
