@@ -57,10 +57,10 @@ class Draws:
         # How each output gives probabilities, None where its operation does not tell.
         self._links = links_of(model, sampler.output_layers, sampler.output_shapes)
         self._n_samples = n_samples
-        self._copies = 1
-        if sampler.has_masks_of_each_row():
-            self._copies = min(n_samples, MOST, max(1, AT_ONCE // (rows * sampler.widest)))
-        self._steps = -(-n_samples // self._copies)
+        at_once = AT_ONCE // (rows * sampler.widest) if sampler.may_repeat_rows() else 1
+        # A power of two, so that predictions of nearly as many rows go by the same graph.
+        self._steps = -(-n_samples // min(MOST, 2 ** max(0, at_once.bit_length() - 1)))
+        self._copies = -(-n_samples // self._steps)
         self._attributes = list(_attributes(sampler.operations))
         self._signature: Any = None
         self._function: Any = None

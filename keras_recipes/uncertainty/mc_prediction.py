@@ -65,7 +65,11 @@ def mc_predict(
     What comes before the first of them is computed once. Mean and deviation are kept up to date
     sample by sample, so that memory does not grow with `n_samples`. The weights of the model and its
     random seeds stay as they are. The graph of the draws is kept with the model, and is traced again
-    where a layer has been given another rate, say. TensorFlow only.
+    where a layer has been given another rate, say, for another `n_samples`, or for a number of rows
+    so different that another number of draws goes together. TensorFlow only.
+
+    An operation over the axis of the batch, such as its mean, goes over several draws at once. In the
+    cell of a `keras.layers.RNN` dropout has one mask for all time steps.
 
     Args:
         model: A built `keras.Model` with dropout, compiled or not.

@@ -112,9 +112,10 @@ class Sampler:
                 call.run(values)
         return [values[slot.number] for slot in self.graph.outputs]
 
-    def has_masks_of_each_row(self) -> bool:
-        """Whether no two rows of a batch share a mask, so that one can stand for many."""
-        shapes = (getattr(layer, "noise_shape", None) for layer in self._layers)
+    def may_repeat_rows(self) -> bool:
+        """Whether the rows of several draws may go together: they share no mask, and may be more."""
+        shapes = [getattr(layer, "noise_shape", None) for layer in self._layers]
+        shapes += [self.graph.shapes[slot.number] for slot in self.graph.inputs]
         return all(not shape or shape[0] is None for shape in shapes)
 
     @contextlib.contextmanager

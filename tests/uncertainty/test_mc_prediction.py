@@ -296,6 +296,26 @@ def test_a_prediction_goes_by_the_graph_of_the_one_before():
     np.testing.assert_array_equal(trained.mean, same.mean)
 
 
+def test_predictions_of_nearly_as_many_rows_go_by_the_same_graph():
+    model = stack(layers.Dropout(0.5), Scaling(), units=1200)
+    x = np.zeros((1000, 8), "float32")
+    traces = [traces_of(model, x[:rows], 40)[0] for rows in (100, 111, 123, 120, 600, 1000)]
+    assert traces == [1, 0, 0, 0, 1, 0]
+
+
+def test_models_of_a_fixed_batch_size_are_drawn_from():
+    x = keras.Input(batch_shape=(ROWS, 5, 8))
+    hidden = layers.LSTM(4, stateful=True)(layers.Dropout(0.3)(x))
+    model = keras.Model(x, keras.ops.reshape(hidden, (ROWS, 2, 2)))
+    state = [np.array(each) for each in model.variables]
+    free = keras.Sequential([keras.Input((5, 8)), layers.Dropout(0.3), layers.LSTM(4)])
+    free.set_weights(model.get_weights()[:3])
+    prediction = kr.mc_predict(model, SERIES, 2000, seed=1)
+    assert_alike(prediction, drawn_by_keras(free, SERIES).reshape(DRAWS, ROWS, 2, 2))
+    for ours, theirs in zip(model.variables, state, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def change_the_rate(model):
     model.layers[0].rate = 0.9
 
