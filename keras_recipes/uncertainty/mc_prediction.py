@@ -15,6 +15,7 @@ from keras_recipes.uncertainty.draws import draws_of
 from keras_recipes.uncertainty.sampling import Sampler, random_layers
 
 BLOCK = 8  # batches that go together through the deterministic part, which is called eagerly
+WIDE = 2**23  # numbers in its largest tensor, from which on fewer of them do
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def mc_predict(
         x: Inputs, an array of shape (n, ...), or several as the model takes them.
         n_samples: Number of draws, at least 1.
         batch_size: Examples at a time, at least 1: it changes the speed and which masks are drawn.
+            Several such batches go together through a narrow network before dropout.
         seed: The same one gives the same draws; None for random ones.
 
     Returns:
@@ -119,9 +121,9 @@ def mc_predict(
 
 def _batches(sampler: Sampler, x: Any, size: int) -> Iterator[tuple[list[Any], int]]:
     """The deterministic parts of batches, and how many examples are in each."""
-    count = _count(x)
-    for start_of_block in range(0, count, BLOCK * size):
-        block = rows_of(x, start_of_block, start_of_block + BLOCK * size)
+    together = size * min(BLOCK, max(1, int(WIDE // (size * sampler.widest_before))))
+    for start_of_block in range(0, _count(x), together):
+        block = rows_of(x, start_of_block, start_of_block + together)
         kept, length = sampler.deterministic_part(block), _count(block)
         # A layer may have moved another axis into that of the batch, which then stays whole.
         step = size if all(len(value) == length for value, *_ in kept) else length

@@ -76,6 +76,14 @@ class Sampler:
         """Numbers an example in the largest tensor of a draw, as far as the model tells."""
         return max(self._widths)
 
+    @property
+    def widest_before(self) -> float:
+        """The same of what is computed once; infinite where the model does not tell."""
+        numbers = {each for call in self._before for each in (*call.inputs, *call.outputs)}
+        shapes = [self.graph.shapes[number] for number in numbers]
+        known = all(shape is not None and None not in shape[1:] for shape in shapes)
+        return max(map(_width, shapes), default=1) if known else math.inf
+
     def deterministic_part(self, inputs: Any) -> list[Any]:
         """Returns what is the same in every draw, as far as a draw needs it, with masks if any."""
         values = self.graph.values_of(inputs)

@@ -251,18 +251,28 @@ def test_batches_keep_the_order_of_the_rows():
     assert (prediction.mean[:64] / x[:64] != prediction.mean[64:128] / x[64:128]).any()
 
 
-def test_what_comes_before_dropout_is_computed_once():
-    calls = []
+class Counting(layers.Dense):
+    def call(self, x):
+        self.calls = [*getattr(self, "calls", []), len(x)]
+        return super().call(x)
 
-    class Counting(layers.Dense):
-        def call(self, x):
-            calls.append(len(x))
-            return super().call(x)
 
-    model = keras.Sequential([keras.Input((8,)), Counting(4), layers.Dropout(0.5), layers.Dense(1)])
-    calls.clear()
-    kr.mc_predict(model, X, 100)
-    assert calls == [ROWS]
+@pytest.mark.parametrize(
+    ("shape", "units", "calls"),
+    [((1, 8), 4, [90]), ((1, 8), 2**17, [40, 40, 10]), ((None, 8), 4, [40, 40, 10])],
+    ids=["narrow", "wide", "unknown"],
+)
+def test_what_comes_before_dropout_is_computed_once(shape, units, calls):
+    counting = Counting(units)
+    model = keras.Sequential(
+        [
+            keras.Input(shape), counting, layers.Reshape((-1, 1)), layers.GlobalMaxPooling1D(),
+            layers.Dropout(0.5), layers.Dense(1),
+        ]
+    )  # fmt: skip
+    counting.calls = []
+    kr.mc_predict(model, np.zeros((90, 1, 8), "float32"), 100, batch_size=40)
+    assert counting.calls == calls
 
 
 class Scaling(layers.Layer):
