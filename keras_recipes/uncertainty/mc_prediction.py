@@ -61,8 +61,8 @@ def mc_predict(
     """Predicts with dropout on, many times, and says how much the predictions vary.
 
     Dropout, spatial, Gaussian and alpha dropout and the MC layers are drawn anew for each example
-    and sample, however deep in the model; all else is as at inference, batch normalization and the
-    `dropout` of a recurrent layer too.
+    and sample, however deep in the model; all else is as at inference, batch normalization,
+    `GaussianNoise` and the `dropout` of a recurrent layer too.
     What comes before the first of them is computed once. Mean and deviation are kept up to date
     sample by sample, so that memory does not grow with `n_samples`. The weights of the model and its
     random seeds stay as they are. The graph of the draws is kept with the model, and is traced again
@@ -73,7 +73,8 @@ def mc_predict(
     cell of a `keras.layers.RNN` dropout has one mask for all time steps.
 
     Args:
-        model: A built `keras.Model` with dropout, compiled or not.
+        model: A built `keras.Model` with dropout, compiled or not; with several outputs a functional
+            one.
         x: Inputs, an array of shape (n, ...), or several as the model takes them.
         n_samples: Number of draws, at least 1.
         batch_size: Examples at a time, at least 1: it changes the speed and which masks are drawn.
@@ -151,6 +152,7 @@ def _check_model(model: keras.Model) -> None:
         )
     if not random_layers(model):
         raise ValueError(
-            f"`model` must have dropout. Received: {model.name!r}, where nothing is random. Build "
-            "one with dropout=0.2, say, or add keras.layers.Dropout or MCDropout."
+            f"`model` must have dropout. Received: {model.name!r}, which has none of a rate above 0; "
+            "other noise is off, as at inference. Build one with dropout=0.2, say, or add "
+            "keras.layers.Dropout or MCDropout."
         )

@@ -496,6 +496,19 @@ def test_several_inputs_and_outputs():
     assert (prediction.entropy["kind"].shape, prediction.entropy["sum"]) == ((ROWS,), None)
 
 
+class TwoOutputs(OwnModel):
+    def call(self, x):
+        hidden = self.block(x)
+        return {"out": self.out(hidden), "hidden": hidden}
+
+
+def test_several_outputs_of_a_call_of_ones_own_are_refused():
+    model = TwoOutputs()
+    model(X)
+    with pytest.raises(ValueError, match="must be Sequential or functional"):
+        kr.mc_predict(model, X, 5)
+
+
 def test_masks_of_embeddings_are_kept():
     tokens = np.array([[1, 2, 3, 0, 0], [4, 0, 0, 0, 0]])
     model = keras.Sequential(
@@ -566,6 +579,7 @@ def test_models_without_a_row_for_each_example_are_refused(end, rows, n_samples)
         ({"seed": -1}, ValueError, "`seed`"),
         ({"model": "x"}, TypeError, "`model` must be a keras.Model"),
         ({"model": kr.build_default_dnn(8)}, ValueError, "`model` must have dropout"),
+        ({"model": stack(layers.GaussianNoise(0.5))}, ValueError, "other noise is off"),
         ({"model": keras.Sequential([layers.Dropout(0.5)])}, ValueError, "`model` must be built"),
         ({"x": X[:, :7]}, ValueError, "`x`"),
         ({"x": X[:0]}, ValueError, "`x`"),
