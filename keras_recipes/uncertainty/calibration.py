@@ -18,6 +18,7 @@ BINS = 15  # of confidence, as Guo et al. have them
 LEVELS = (0.5, 0.9, 0.95)
 CURVE = np.linspace(0.05, 0.95, 19)  # levels of the diagram of a regression
 LEAST = np.finfo(np.float32).eps / 2  # 1 - p of a float32, where it is not 0
+GRID = np.append(0, np.geomspace(1e-12, 1, 61))  # of variances, the largest square being 1
 HALVINGS = 100  # of an interval of variances: down to the last bit
 
 
@@ -218,15 +219,26 @@ def _of_regression(
 
 
 def _fitted_noise(mean: np.ndarray, std: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The variance, for each output, that makes the targets most likely, by bisection."""
+    """The variance, for each output, that makes the targets most likely.
+
+    Several may be likelier than what is near them: a grid tells where the likeliest is, and bisection
+    finds it there.
+    """
     squares = (y - mean).astype(float) ** 2
     largest = squares.max(axis=0)
     unit = np.where(largest > 0, largest, 1)  # so that nothing overflows, however small it is
     squares, variances = squares / unit, std.astype(float) ** 2 / unit
-    low, high = np.zeros(unit.shape), largest / unit
+
+    def with_noise(noise: Any) -> np.ndarray:
+        return np.maximum(variances + noise, np.finfo(float).eps)
+
+    unlikely = [np.mean(np.log(with_noise(n)) + squares / with_noise(n), axis=0) for n in GRID]
+    best = np.argmin(unlikely, axis=0)
+    low, high = GRID[np.maximum(best - 1, 0)], GRID[np.minimum(best + 1, len(GRID) - 1)]
+    high = np.where(largest > 0, high, 0)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        variance = np.maximum(variances + middle, np.finfo(float).eps)
+        variance = with_noise(middle)
         likelier_above = np.mean((squares / variance - 1) / variance, axis=0) > 0
         low, high = np.where(likelier_above, middle, low), np.where(likelier_above, high, middle)
     return high * unit

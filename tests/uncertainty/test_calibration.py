@@ -109,6 +109,19 @@ def test_there_may_be_no_noise():
     np.testing.assert_allclose(found.noise_std, 0, atol=1e-6)
 
 
+@pytest.mark.parametrize("seed", [53, 196, 255, 277])
+def test_the_noise_is_the_likeliest_of_several(seed):
+    rng = np.random.default_rng(seed)
+    size = rng.integers(5, 40)
+    variance = rng.lognormal(0, 3, (size, 1))
+    y = np.sqrt(variance) * rng.standard_t(3, (size, 1)) * rng.lognormal(0, 1)
+    prediction = of_normal(np.zeros((size, 1)), np.sqrt(variance))
+    found = calibration(prediction, y, validation=(prediction, y))
+    for noise in np.append(0, np.geomspace(1e-12, 1, 600) * np.max(y**2)):
+        density = -0.5 * (y**2 / (variance + noise) + np.log(2 * np.pi * (variance + noise)))
+        assert density.mean() < found.log_likelihood + 1e-4
+
+
 def test_right_predictions_overflow_nothing():
     zeros, tiny = np.zeros((20, 2)), np.full((20, 2), 1e-30)
     with pytest.raises(ValueError, match="no noise"):
