@@ -75,7 +75,8 @@ def mc_predict(
     Args:
         model: A built `keras.Model` with dropout, compiled or not; with several outputs a functional
             one.
-        x: Inputs, an array of shape (n, ...), or several as the model takes them.
+        x: Inputs, an array of shape (n, ...), or several as the model takes them. They are numbers: of
+            a model that takes text, predict by its layers after the one that encodes it.
         n_samples: Number of draws, at least 1.
         batch_size: Examples at a time, at least 1: it changes the speed and which masks are drawn.
             Several such batches go together through a narrow network before dropout.
