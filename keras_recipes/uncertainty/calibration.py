@@ -39,7 +39,7 @@ class Calibration:
         brier_score: Mean squared distance of the probabilities from what happened, in a softmax
             summed over the classes; of classes, else None. Lower is better.
         log_loss: Mean negative log probability of what happened, in nats; of classes, else None.
-            A probability counts as 6e-8 at least, below which a float32 does not tell 1 - p from 0.
+            After sigmoids a probability counts as 6e-8 at least: a float32 has no 1 - p below it.
         log_likelihood: Mean log density of the targets, in nats; of a regression, else None.
         coverage: Share of the targets in the central intervals of 50%, 90% and 95%, by level; of a
             regression, else None.
@@ -168,11 +168,12 @@ def _of_sigmoids(probabilities: np.ndarray, happened: np.ndarray) -> Calibration
             "`y` must be 0 and 1 for outputs of sigmoids. Received: values from "
             f"{happened.min():g} to {happened.max():g}. Encode them."
         )
+    of_label = np.where(happened == 1, probabilities, 1 - probabilities)
     return _binned(
         probabilities,
         happened,
         brier_score=float(np.mean((probabilities - happened) ** 2)),
-        log_loss=_negative_log(np.where(happened == 1, probabilities, 1 - probabilities)),
+        log_loss=_negative_log(np.maximum(of_label, LEAST)),
     )
 
 
@@ -190,7 +191,8 @@ def _binned(confidence: np.ndarray, right: np.ndarray, **scores: Any) -> Calibra
 
 
 def _negative_log(probabilities: np.ndarray) -> float:
-    return float(-np.mean(np.log(np.maximum(probabilities, LEAST, dtype=np.float64))))
+    least = np.finfo(np.float32).tiny
+    return float(-np.mean(np.log(np.maximum(probabilities, least, dtype=np.float64))))
 
 
 def _of_regression(

@@ -73,6 +73,8 @@ def test_what_is_sure_and_wrong_counts_the_same_on_both_sides():
     sure = np.float32([[0], [1e-30], [1]])
     either = [calibration(of_link(sure, "sigmoid"), y).log_loss for y in ([1, 1, 1], [0, 0, 0])]
     np.testing.assert_allclose(either, np.log(2**24) * np.array([2, 1]) / 3, rtol=1e-6)
+    sure = of_link(np.float32([[1 - 1e-30, 1e-30]]), "softmax")  # has its own number for each side
+    assert calibration(sure, [1]).log_loss == pytest.approx(30 * np.log(10))
 
 
 def test_half_precision_is_taken():
