@@ -34,6 +34,8 @@ def as_numbers(array: Any, name: str) -> np.ndarray:
         array = np.asarray(array)
     except ValueError as error:
         raise ValueError(f"{name} must be a full array. Received: {error}.") from error
+    if array.dtype.name == "bfloat16":  # of kind V for NumPy
+        array = array.astype("float32")
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must hold numbers. Received: dtype={array.dtype}. Encode text and categories, "
@@ -60,14 +62,15 @@ def _finite(array: np.ndarray, name: str) -> np.ndarray:
 
 def check_lengths(arrays: dict[str, Any], name: str) -> None:
     """Checks that arrays, by their names, have the same number of examples, at least 1."""
-    lengths = {
-        key: len(array)
+    lengths = [
+        (key, len(array))
         for key, value in arrays.items()
         for array in tree.flatten(value)
         if array is not None
-    }
-    if len(set(lengths.values())) != 1 or 0 in lengths.values():
-        received = ", ".join(f"len({key})={length}" for key, length in lengths.items())
+    ]
+    different = {length for _, length in lengths}
+    if len(different) != 1 or 0 in different:
+        received = ", ".join(f"len({key})={length}" for key, length in lengths)
         raise ValueError(
             f"{name}`x` and `y` must have the same number of examples, at least 1. Received: "
             f"{received}. Pass one target for each example."
@@ -75,9 +78,13 @@ def check_lengths(arrays: dict[str, Any], name: str) -> None:
 
 
 def check_inputs(model: keras.Model, x: Any, name: str) -> None:
-    """Checks the shape of the inputs; of several inputs Keras does, by their names."""
+    """Checks the shape of the inputs; of several their keys and lengths: the shapes Keras checks."""
     expected = getattr(model, "input_shape", None)
-    if not isinstance(expected, tuple) or not isinstance(x, np.ndarray):
+    if not isinstance(x, np.ndarray):
+        _check_keys(model, x, name)
+        _check_rows(x, name)
+        return
+    if not isinstance(expected, tuple):
         return
     if not _fits(x.shape[1:], expected[1:]):
         raise ValueError(
@@ -135,6 +142,29 @@ def warn_unless_standardized(model: keras.Model, x: Any) -> None:
             f"Received: `x` of mean {mean:.3g} and standard deviation {deviation:.3g}. Build the "
             "model with adapt_to=x_train.",
             stacklevel=3,
+        )
+
+
+def _check_keys(model: keras.Model, x: Any, name: str) -> None:
+    """Of inputs by their names: Keras takes more where the model has been built from a list."""
+    inputs = getattr(model, "_inputs_struct", None)
+    if not isinstance(x, dict) or inputs is None:
+        return
+    by_key = isinstance(inputs, dict)
+    expected = set(inputs if by_key else (each.name for each in model.inputs))
+    if expected - set(x) or (by_key and set(x) - expected):
+        raise ValueError(
+            f"{name}`x` must have an array for each input of the model: {sorted(expected)}. Received: "
+            f"{sorted(x)}. Pass all of them, and nothing else."
+        )
+
+
+def _check_rows(x: Any, name: str) -> None:
+    lengths = [len(array) for array in tree.flatten(x)]
+    if len(set(lengths)) != 1:
+        raise ValueError(
+            f"{name}`x` must have the same number of examples in each of its arrays. Received: "
+            f"lengths {lengths}. Pass a row of each for every example."
         )
 
 

@@ -227,9 +227,10 @@ def as_inputs(model: keras.Model, x: Any, name: str = "") -> Any:
 
     Raises:
         TypeError: If they do not hold numbers.
-        ValueError: If they are not finite or not of the model's shape.
+        ValueError: If they are not finite or not of the model's shape, or one of several is missing
+            or of another length.
     """
-    x = _map(x, len(getattr(model, "inputs", None) or ()), f"{name}`x`")
+    x = _map(x, _takes_several(model, x), f"{name}`x`")
     check_inputs(model, x, name)
     return x
 
@@ -248,7 +249,7 @@ def _check_arrays(
             "that yields (x, y)."
         )
     x = as_inputs(model, x, name)
-    y = _map(y, len(getattr(model, "outputs", None) or ()), f"{name}`y`")
+    y = _map(y, len(getattr(model, "outputs", None) or ()) > 1, f"{name}`y`")
     if sample_weight is not None:
         sample_weight = as_numbers(sample_weight, f"{name}`sample_weight`")
         check_sample_weight(sample_weight, name)
@@ -262,8 +263,18 @@ def _length(data: Any) -> int:
     return len(tree.flatten(data)[0])
 
 
-def _map(data: Any, count: int, name: str) -> Any:
+def _takes_several(model: keras.Model, x: Any) -> bool:
+    """Whether a list is one of arrays, for which Keras takes each of them, and not of rows."""
+    inputs = getattr(model, "inputs", None) or ()
+    if len(inputs) == 1 and not isinstance(getattr(model, "_inputs_struct", None), list | tuple):
+        return False
+    return len(inputs) > 1 or (
+        isinstance(x, list | tuple) and all(getattr(each, "ndim", 0) for each in x)
+    )
+
+
+def _map(data: Any, several: bool, name: str) -> Any:
     """Arrays of a model of one input (or output) or of several; a list may be either."""
-    if isinstance(data, dict) or (isinstance(data, list | tuple) and count > 1):
+    if isinstance(data, dict) or (isinstance(data, list | tuple) and several):
         return tree.map_structure(lambda array: as_numbers(array, name), data)
     return as_numbers(data, name)

@@ -75,7 +75,8 @@ def predict(model: keras.Model, x: Any, *, batch_size: int = VALIDATION_BATCH_SI
 
     Args:
         model: A `keras.Model`.
-        x: Inputs, an array of shape (n, ...), or several as the model takes them.
+        x: Inputs, an array of shape (n, ...), or several as the model takes them. They are numbers:
+            text the model's own predict takes.
         batch_size: Examples at a time, at least 1.
 
     Returns:

@@ -66,8 +66,17 @@ def test_several_inputs_go_by_their_names():
     model.compile("sgd", "mse")
     examples, _ = ready({"a": X[:, :1], "b": X[:, 1:2]}, model=model)
     assert set(examples.x) == {"a", "b"}
-    with pytest.raises(ValueError, match=r"len\(x\)=49"):
+    with pytest.raises(ValueError, match=r"the same number of examples .* lengths \[50, 49\]"):
         ready({"a": X[:, :1], "b": X[:49, 1:2]}, model=model)
+
+
+def test_no_length_of_several_targets_hides_another():
+    x = keras.Input((3,))
+    model = keras.Model(x, [keras.layers.Dense(1)(x), keras.layers.Dense(1)(x)])
+    model.compile("sgd", ["mse", "mse"])
+    assert len(ready(y=[Y, Y], model=model)[0].y) == 2
+    with pytest.raises(ValueError, match=r"len\(y\)=49, len\(y\)=50"):
+        ready(y=[Y[:49], Y], model=model)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,63 @@ def test_several_inputs_and_outputs():
     np.testing.assert_allclose(difference, -X, rtol=1e-6)
 
 
+def of_one_in_a_list():
+    x = keras.Input((4,), name="x")
+    return keras.Model([x], 2 * x)
+
+
+class Sum(keras.Model):
+    def call(self, inputs):
+        return sum(inputs)
+
+
+@pytest.mark.parametrize(
+    ("build", "x"),
+    [
+        (of_one_in_a_list, [X]),
+        (of_one_in_a_list, (tf.constant(X),)),
+        (of_one_in_a_list, X),
+        (of_one_in_a_list, X.tolist()),
+        (of_one_in_a_list, {"x": X}),
+        (Sum, [X, X]),
+        (Sum, (X, tf.constant(X))),
+    ],
+)
+def test_a_list_of_arrays_is_several_inputs_where_keras_takes_it_so(build, x):
+    np.testing.assert_allclose(kr.predict(build(), x, batch_size=50), 2 * X, rtol=1e-6)
+
+
+def of_names():
+    inputs = {name: keras.Input((4,), name=name) for name in "ab"}
+    return keras.Model(inputs, keras.layers.Add()(list(inputs.values())))
+
+
+def of_a_list():
+    inputs = [keras.Input((4,), name=name) for name in "ab"]
+    return keras.Model(inputs, keras.layers.Add()(inputs))
+
+
+@pytest.mark.parametrize(
+    ("build", "x", "match"),
+    [
+        (
+            of_names,
+            {"a": X},
+            r"an array for each input of the model: \['a', 'b'\]. Received: \['a'\]",
+        ),
+        (of_names, {"a": X, "b": X, "Z": X}, r"Received: \['Z', 'a', 'b'\]"),
+        (of_a_list, {"b": X}, r"Received: \['b'\]"),
+        (of_a_list, [X, X[:100]], r"`x` must have the same number .* lengths \[130, 100\]"),
+        (of_a_list, [X[:1], X], r"lengths \[1, 130\]"),
+        (Sum, [X, X[:1]], r"lengths \[130, 1\]"),
+        (of_a_list, [], r"lengths \[\]"),
+    ],
+)
+def test_inputs_that_do_not_go_together_are_refused(build, x, match):
+    with pytest.raises(ValueError, match=match):
+        kr.predict(build(), x)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "match"),
     [

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 BINS = 15  # of confidence, as Guo et al. have them
 LEVELS = (0.5, 0.9, 0.95)
 CURVE = np.linspace(0.05, 0.95, 19)  # levels of the diagram of a regression
+LEAST = np.finfo(np.float32).eps / 2  # 1 - p of a float32, where it is not 0
+GRID = np.append(0, np.geomspace(1e-12, 1, 61))  # of variances, the largest square being 1
 HALVINGS = 100  # of an interval of variances: down to the last bit
 
 
@@ -27,19 +29,23 @@ class Calibration:
     Args:
         predicted: What was predicted, shape (points,): the mean confidence of the examples in a bin,
             or the level of an interval.
-        observed: What happened, shape (points,): the share of them that were right, or the share of
-            targets in the interval. A calibrated prediction has the same as in `predicted`.
-        counts: Number of examples at each point, shape (points,).
+        observed: What happened, shape (points,): after a softmax the share of them that were right,
+            after sigmoids the share of ones, or the share of targets in the interval. A calibrated
+            prediction has the same as in `predicted`.
+        counts: Number of examples at each point, shape (points,); after sigmoids of examples times
+            labels.
         expected_calibration_error: Mean distance of `observed` from `predicted`, weighted by
             `counts`; of classes, else None.
         brier_score: Mean squared distance of the probabilities from what happened, in a softmax
             summed over the classes; of classes, else None. Lower is better.
         log_loss: Mean negative log probability of what happened, in nats; of classes, else None.
+            After sigmoids a probability counts as 6e-8 at least: a float32 has no 1 - p below it.
         log_likelihood: Mean log density of the targets, in nats; of a regression, else None.
         coverage: Share of the targets in the central intervals of 50%, 90% and 95%, by level; of a
             regression, else None.
-        noise_std: Standard deviation of the noise that was added to the model's own, shape
-            (n_outputs,), in units of the target; of a regression, else None.
+        noise_std: Standard deviation of the noise that was added to the model's own, in units of
+            the target, of the shape of one example's targets, such as (n_outputs,); without
+            `validation` 0, of shape (1,). Of a regression, else None.
 
     Reference: Guo et al. (2017), On Calibration of Modern Neural Networks, arXiv:1706.04599.
     """
@@ -71,10 +77,10 @@ class Calibration:
         classes = self.coverage is None
         if classes:
             sizes = 15 + 185 * self.counts / self.counts.max()
-            ax.scatter(self.predicted, self.observed, sizes, color="C0", alpha=0.4)
-        ax.plot(self.predicted, self.observed, color="C0", marker=".", label="observed")
+            ax.scatter(self.predicted, self.observed, sizes, color="C0", alpha=0.4, clip_on=False)
+        ax.plot(self.predicted, self.observed, ".-", color="C0", label="observed", clip_on=False)
         if classes:
-            ax.set(xlabel="predicted probability", ylabel="share that was right")
+            ax.set(xlabel="predicted probability", ylabel="share that came true")
             ax.set_title(f"expected calibration error {self.expected_calibration_error:.3f}")
         else:
             ax.set(xlabel="level of the interval", ylabel="share of targets in it")
@@ -162,11 +168,12 @@ def _of_sigmoids(probabilities: np.ndarray, happened: np.ndarray) -> Calibration
             "`y` must be 0 and 1 for outputs of sigmoids. Received: values from "
             f"{happened.min():g} to {happened.max():g}. Encode them."
         )
+    of_label = np.where(happened == 1, probabilities, 1 - probabilities)
     return _binned(
         probabilities,
         happened,
         brier_score=float(np.mean((probabilities - happened) ** 2)),
-        log_loss=_negative_log(np.where(happened == 1, probabilities, 1 - probabilities)),
+        log_loss=_negative_log(np.maximum(of_label, LEAST)),
     )
 
 
@@ -214,15 +221,26 @@ def _of_regression(
 
 
 def _fitted_noise(mean: np.ndarray, std: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The variance, for each output, that makes the targets most likely, by bisection."""
+    """The variance, for each output, that makes the targets most likely.
+
+    Several may be likelier than what is near them: a grid tells where the likeliest is, and bisection
+    finds it there.
+    """
     squares = (y - mean).astype(float) ** 2
     largest = squares.max(axis=0)
     unit = np.where(largest > 0, largest, 1)  # so that nothing overflows, however small it is
     squares, variances = squares / unit, std.astype(float) ** 2 / unit
-    low, high = np.zeros(unit.shape), largest / unit
+
+    def with_noise(noise: Any) -> np.ndarray:
+        return np.maximum(variances + noise, np.finfo(float).eps)
+
+    unlikely = [np.mean(np.log(with_noise(n)) + squares / with_noise(n), axis=0) for n in GRID]
+    best = np.argmin(unlikely, axis=0)
+    low, high = GRID[np.maximum(best - 1, 0)], GRID[np.minimum(best + 1, len(GRID) - 1)]
+    high = np.where(largest > 0, high, 0)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        variance = np.maximum(variances + middle, np.finfo(float).eps)
+        variance = with_noise(middle)
         likelier_above = np.mean((squares / variance - 1) / variance, axis=0) > 0
         low, high = np.where(likelier_above, middle, low), np.where(likelier_above, high, middle)
     return high * unit

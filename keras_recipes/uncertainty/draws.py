@@ -23,15 +23,18 @@ TRACING = threading.Lock()  # layers that are traced draw otherwise than for oth
 KEPT = "_keras_recipes_draws"  # the attribute of a model that holds its draws
 
 
-def draws_of(model: keras.Model, rows: int, n_samples: int) -> "Draws":
+def draws_of(model: keras.Model, sampler: Sampler, rows: int, n_samples: int) -> "Draws":
     """Returns the draws from a model: those of the call before, traced already, if they would be alike.
+
+    What comes before dropout is no part of them: it is the new sampler's to compute.
 
     Args:
         model: A built model with dropout.
+        sampler: What draws, of the model as it is.
         rows: Examples in a whole batch.
         n_samples: Number of draws.
     """
-    draws = Draws(Sampler(model), model, rows, n_samples)
+    draws = Draws(sampler, model, rows, n_samples)
     before = vars(model).get(KEPT)
     if before is not None and before.is_like(draws):
         return before
@@ -52,12 +55,12 @@ class Draws:
     def __init__(self, sampler: Sampler, model: keras.Model, rows: int, n_samples: int) -> None:
         self.sampler = sampler
         # How each output gives probabilities, None where its operation does not tell.
-        self._links = links_of(model, sampler.output_layers)
+        self._links = links_of(model, sampler.output_layers, sampler.output_shapes)
         self._n_samples = n_samples
-        self._copies = 1
-        if sampler.has_masks_of_each_row():
-            self._copies = min(n_samples, MOST, max(1, AT_ONCE // (rows * sampler.widest)))
-        self._steps = -(-n_samples // self._copies)
+        at_once = AT_ONCE // (rows * sampler.widest) if sampler.may_repeat_rows() else 1
+        # A power of two, so that predictions of nearly as many rows go by the same graph.
+        self._steps = -(-n_samples // min(MOST, 2 ** max(0, at_once.bit_length() - 1)))
+        self._copies = -(-n_samples // self._steps)
         self._attributes = list(_attributes(sampler.operations))
         self._signature: Any = None
         self._function: Any = None
@@ -65,7 +68,7 @@ class Draws:
     def is_like(self, other: "Draws") -> bool:
         """Whether the graphs of both are the same: no layer has been given anything new since."""
         ours, theirs = (
-            (each._n_samples, each._copies, each._links, len(each._attributes))
+            (each._n_samples, each._copies, each._links, each.sampler.wiring, len(each._attributes))
             for each in (self, other)
         )
         return ours == theirs and all(map(operator.is_, self._attributes, other._attributes))

@@ -45,25 +45,27 @@ class Link:
         return getattr(ops, str(self.kind))(ops.cast(output, "float32"))
 
 
-def links_of(model: keras.Model, operations: list[Any]) -> list[Link | None]:
+def links_of(model: keras.Model, operations: list[Any], shapes: list[Any]) -> list[Link | None]:
     """Returns how each output of a model gives probabilities, by its loss and by its operation.
 
-    A loss of regressions means that it gives none. Else a softmax or a sigmoid at the end is one;
-    without it a cross-entropy says what the output is.
+    A loss of regressions means that it gives none, and so does a softmax of another axis than the
+    last. Else a softmax or a sigmoid at the end is one; without it a cross-entropy says what the
+    output is.
 
     Args:
         model: A `keras.Model`, compiled or not.
         operations: What gives each output: a layer, a model with a `call` of its own, an operation
             of `keras.ops`.
+        shapes: Of each output, None where it is not known.
 
     Returns:
         A list, with None where neither tells: what is not a layer of Keras may end in anything.
     """
     losses = _losses_of(model, len(operations))
-    return [_link_of(*each) for each in zip(operations, losses, strict=True)]
+    return [_link_of(*each) for each in zip(operations, shapes, losses, strict=True)]
 
 
-def _link_of(operation: Any, loss: Any) -> Link | None:
+def _link_of(operation: Any, shape: Any, loss: Any) -> Link | None:
     loss = keras.losses.get(loss)
     function = getattr(loss, "fn", loss)
     if function in OF_NUMBERS:
@@ -71,9 +73,11 @@ def _link_of(operation: Any, loss: Any) -> Link | None:
     while isinstance(operation, keras.layers.Wrapper):
         operation = operation.layer
     activation = getattr(operation, "activation", None)
-    kind = getattr(activation, "__name__", type(operation).__name__).lower()
+    end = operation if activation is None else activation  # a function, or a layer
+    kind = getattr(end, "__name__", type(end).__name__).lower()
     if kind in KINDS:
-        return Link(kind)
+        of_each = getattr(end, "axis", -1) in (-1, len(shape or ()) - 1)
+        return Link(kind if of_each else None)
     if function in OF_CLASSES:
         return Link(OF_CLASSES[function], getattr(loss, "from_logits", False))
     return None if activation is None else Link(None)

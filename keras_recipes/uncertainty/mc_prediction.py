@@ -15,6 +15,7 @@ from keras_recipes.uncertainty.draws import draws_of
 from keras_recipes.uncertainty.sampling import Sampler, random_layers
 
 BLOCK = 8  # batches that go together through the deterministic part, which is called eagerly
+WIDE = 2**23  # numbers in its largest tensor, from which on fewer of them do
 
 
 @dataclass(frozen=True)
@@ -60,18 +61,25 @@ def mc_predict(
     """Predicts with dropout on, many times, and says how much the predictions vary.
 
     Dropout, spatial, Gaussian and alpha dropout and the MC layers are drawn anew for each example
-    and sample, however deep in the model; all else is as at inference, batch normalization and the
-    `dropout` of a recurrent layer too.
+    and sample, however deep in the model; all else is as at inference, batch normalization,
+    `GaussianNoise` and the `dropout` of a recurrent layer too.
     What comes before the first of them is computed once. Mean and deviation are kept up to date
     sample by sample, so that memory does not grow with `n_samples`. The weights of the model and its
     random seeds stay as they are. The graph of the draws is kept with the model, and is traced again
-    where a layer has been given another rate, say. TensorFlow only.
+    where a layer has been given another rate, say, for another `n_samples`, or for a number of rows
+    so different that another number of draws goes together. TensorFlow only.
+
+    An operation over the axis of the batch, such as its mean, goes over several draws at once. In the
+    cell of a `keras.layers.RNN` dropout has one mask for all time steps.
 
     Args:
-        model: A built `keras.Model` with dropout, compiled or not.
-        x: Inputs, an array of shape (n, ...), or several as the model takes them.
+        model: A built `keras.Model` with dropout, compiled or not; with several outputs a functional
+            one.
+        x: Inputs, an array of shape (n, ...), or several as the model takes them. They are numbers: of
+            a model that takes text, predict by its layers after the one that encodes it.
         n_samples: Number of draws, at least 1.
         batch_size: Examples at a time, at least 1: it changes the speed and which masks are drawn.
+            Several such batches go together through a narrow network before dropout.
         seed: The same one gives the same draws; None for random ones.
 
     Returns:
@@ -101,10 +109,11 @@ def mc_predict(
     x = as_inputs(model, x)
     if not _count(x):
         raise ValueError("`x` must have at least 1 example. Received: none. Pass some.")
-    draws = draws_of(model, min(batch_size, _count(x)), n_samples)
-    batches = _batches(draws.sampler, x, batch_size)
+    sampler = Sampler(model)
+    draws = draws_of(model, sampler, min(batch_size, _count(x)), n_samples)
+    batches = _batches(sampler, x, batch_size)
     with without_passes(model):
-        parts = list(draws.run(batches, draws.sampler.new_seeds(seed)))
+        parts = list(draws.run(batches, sampler.new_seeds(seed)))
     outputs = tree.map_structure(_join, *parts)
     mean, std, entropy, information = (
         tree.pack_sequence_as(_structure(model), kind) for kind in zip(*outputs, strict=True)
@@ -114,9 +123,9 @@ def mc_predict(
 
 def _batches(sampler: Sampler, x: Any, size: int) -> Iterator[tuple[list[Any], int]]:
     """The deterministic parts of batches, and how many examples are in each."""
-    count = _count(x)
-    for start_of_block in range(0, count, BLOCK * size):
-        block = rows_of(x, start_of_block, start_of_block + BLOCK * size)
+    together = size * min(BLOCK, max(1, int(WIDE // (size * sampler.widest_before))))
+    for start_of_block in range(0, _count(x), together):
+        block = rows_of(x, start_of_block, start_of_block + together)
         kept, length = sampler.deterministic_part(block), _count(block)
         # A layer may have moved another axis into that of the batch, which then stays whole.
         step = size if all(len(value) == length for value, *_ in kept) else length
@@ -144,6 +153,7 @@ def _check_model(model: keras.Model) -> None:
         )
     if not random_layers(model):
         raise ValueError(
-            f"`model` must have dropout. Received: {model.name!r}, where nothing is random. Build "
-            "one with dropout=0.2, say, or add keras.layers.Dropout or MCDropout."
+            f"`model` must have dropout. Received: {model.name!r}, which has none of a rate above 0; "
+            "other noise is off, as at inference. Build one with dropout=0.2, say, or add "
+            "keras.layers.Dropout or MCDropout."
         )

@@ -47,15 +47,20 @@ def update(moments: dict[str, Any], count: Any, samples: Any, link: str | None) 
     samples = ops.cast(samples, "float32")
     more = ops.cast(ops.shape(samples)[0], "float32")
     count = ops.cast(count, "float32")
-    mean = ops.mean(samples, axis=0)
+    mean = _mean(samples)
     apart = mean - moments["mean"]
     share = more / (count + more)
-    squares = ops.sum(ops.square(samples - mean), axis=0) + ops.square(apart) * count * share
+    squares = ops.sum(ops.square(samples - mean), axis=0) + apart * (apart * count * share)
     updated = {"mean": moments["mean"] + apart * share, "squares": moments["squares"] + squares}
     if link:
-        of_each = ops.mean(entropy(samples, link), axis=0)
+        of_each = _mean(entropy(samples, link))
         updated["entropy"] = moments["entropy"] + (of_each - moments["entropy"]) * share
     return updated
+
+
+def _mean(samples: Any) -> Any:
+    """The mean over the rows, exact where all are the same."""
+    return samples[0] + ops.mean(samples - samples[0], axis=0)
 
 
 def summary(moments: dict[str, Any], count: int, link: str | None) -> tuple[Any, Any, Any, Any]:

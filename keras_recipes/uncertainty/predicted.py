@@ -31,7 +31,7 @@ def parts(prediction: Any, name: str) -> tuple[np.ndarray, np.ndarray, str]:
         check_instance(f"{name}.mean", mean, np.ndarray, "an array", hint)
         if prediction.entropy is not None:
             kind = "sigmoid" if np.ndim(prediction.entropy) == mean.ndim else "softmax"
-    as_numbers(mean, f"`{name}`")
+    mean, std = as_numbers(mean, f"`{name}`"), as_numbers(std, f"`{name}.std`")
     if not mean.size:
         raise ValueError(
             f"`{name}` must have at least 1 example. Received: shape {mean.shape}. Predict some."

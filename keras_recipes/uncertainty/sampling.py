@@ -55,6 +55,12 @@ class Sampler:
         return [each for each in called if isinstance(each, keras.Operation)]
 
     @property
+    def wiring(self) -> list[Any]:
+        """What tells how they are called: from what to what, and what is given in the end."""
+        calls = [(call.inputs, call.outputs) for call in self._after]
+        return [self._kept, calls, self.graph.outputs, self.output_shapes]
+
+    @property
     def output_layers(self) -> list[Any]:
         """What gives each output: a layer, a model with a `call` of its own, an operation."""
         giver = {number: call.operation for call in self.graph.calls for number in call.outputs}
@@ -69,6 +75,14 @@ class Sampler:
     def widest(self) -> int:
         """Numbers an example in the largest tensor of a draw, as far as the model tells."""
         return max(self._widths)
+
+    @property
+    def widest_before(self) -> float:
+        """The same of what is computed once; infinite where the model does not tell."""
+        numbers = {each for call in self._before for each in (*call.inputs, *call.outputs)}
+        shapes = [self.graph.shapes[number] for number in numbers]
+        known = all(shape is not None and None not in shape[1:] for shape in shapes)
+        return max(map(_width, shapes), default=1) if known else math.inf
 
     def deterministic_part(self, inputs: Any) -> list[Any]:
         """Returns what is the same in every draw, as far as a draw needs it, with masks if any."""
@@ -106,9 +120,10 @@ class Sampler:
                 call.run(values)
         return [values[slot.number] for slot in self.graph.outputs]
 
-    def has_masks_of_each_row(self) -> bool:
-        """Whether no two rows of a batch share a mask, so that one can stand for many."""
-        shapes = (getattr(layer, "noise_shape", None) for layer in self._layers)
+    def may_repeat_rows(self) -> bool:
+        """Whether the rows of several draws may go together: they share no mask, and may be more."""
+        shapes = [getattr(layer, "noise_shape", None) for layer in self._layers]
+        shapes += [self.graph.shapes[slot.number] for slot in self.graph.inputs]
         return all(not shape or shape[0] is None for shape in shapes)
 
     @contextlib.contextmanager

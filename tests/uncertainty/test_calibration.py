@@ -69,6 +69,22 @@ def test_sigmoids_are_looked_at_each(shape):
     assert found.log_loss == pytest.approx(log_loss(*flat), rel=1e-4)
 
 
+def test_what_is_sure_and_wrong_counts_the_same_on_both_sides():
+    sure = np.float32([[0], [1e-30], [1]])
+    either = [calibration(of_link(sure, "sigmoid"), y).log_loss for y in ([1, 1, 1], [0, 0, 0])]
+    np.testing.assert_allclose(either, np.log(2**24) * np.array([2, 1]) / 3, rtol=1e-6)
+    sure = of_link(np.float32([[1 - 1e-30, 1e-30]]), "softmax")  # has its own number for each side
+    assert calibration(sure, [1]).log_loss == pytest.approx(30 * np.log(10))
+
+
+def test_half_precision_is_taken():
+    probabilities = RNG.uniform(0.1, 0.9, (40, 1)).astype("float32")
+    y = RNG.integers(0, 2, 40)
+    half = keras.ops.convert_to_numpy(keras.ops.cast(probabilities, "bfloat16"))
+    scores = [calibration(each, y).log_loss for each in (half, half.astype("float32"))]
+    assert scores[0] == scores[1]
+
+
 def test_noise_of_a_regression_is_found():
     rng = np.random.default_rng(1)
     mean = rng.normal(size=(20_000, 2))
@@ -93,6 +109,19 @@ def test_there_may_be_no_noise():
     y = np.random.default_rng(1).normal(0, 1, 5000)  # less than the draws differ
     found = calibration(of_normal(mean, std), y, validation=(of_normal(mean, std), y))
     np.testing.assert_allclose(found.noise_std, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", [53, 196, 255, 277])
+def test_the_noise_is_the_likeliest_of_several(seed):
+    rng = np.random.default_rng(seed)
+    size = rng.integers(5, 40)
+    variance = rng.lognormal(0, 3, (size, 1))
+    y = np.sqrt(variance) * rng.standard_t(3, (size, 1)) * rng.lognormal(0, 1)
+    prediction = of_normal(np.zeros((size, 1)), np.sqrt(variance))
+    found = calibration(prediction, y, validation=(prediction, y))
+    for noise in np.append(0, np.geomspace(1e-12, 1, 600) * np.max(y**2)):
+        density = -0.5 * (y**2 / (variance + noise) + np.log(2 * np.pi * (variance + noise)))
+        assert density.mean() < found.log_likelihood + 1e-4
 
 
 def test_right_predictions_overflow_nothing():
@@ -152,6 +181,8 @@ def test_plots_a_reliability_diagram(kind):
     found = calibration(prediction, y)
     axes = found.plot()
     line = axes.get_lines()[1]
+    assert not line.get_clip_on()
+    assert not any(dots.get_clip_on() for dots in axes.collections)
     np.testing.assert_array_equal(line.get_xdata(), found.predicted)
     np.testing.assert_array_equal(line.get_ydata(), found.observed)
     assert found.plot(axes) is axes
@@ -173,6 +204,7 @@ SIGMOID = of_link(np.full((50, 1), 0.5, "float32"), "sigmoid")
         ((X * np.nan, X), ValueError, "`prediction` must be finite"),
         ((of_normal(X * np.nan, X), X), ValueError, "`prediction` must be finite"),
         ((X[:0], X[:0]), ValueError, "`prediction` must have at least 1 example"),
+        ((of_normal(X, X * np.nan), X), ValueError, "`prediction.std` must be finite"),
         ((of_normal(X[:0], X[:0]), X[:0]), ValueError, "`prediction` must have at least 1 example"),
         ((of_link(SOFTMAX.mean[:0], "softmax"), []), ValueError, "must have at least 1 example"),
         ((SOFTMAX, X), ValueError, "integer labels from 0 to 2"),

@@ -52,6 +52,8 @@ CLASSES = [
     (lambda: model(keras.activations.softmax), "softmax"),
     (lambda: model(layers.Softmax()), "softmax"),
     (lambda: model(layers.Activation("softmax")), "softmax"),
+    (lambda: model(layers.Softmax(axis=1)), "softmax"),
+    (lambda: model(layers.Dense(3, activation=layers.Softmax())), "softmax"),
     (lambda: model(Head()), "softmax"),
     (lambda: model(ops.sigmoid), "sigmoid"),
     (lambda: model(ops.sigmoid, "bce"), "sigmoid"),
@@ -74,6 +76,8 @@ def test_probabilities_have_entropies(build, kind):
 OTHERS = [
     lambda: model(nothing),
     lambda: model(layers.Reshape((3, 1))),
+    lambda: model(lambda x: layers.Softmax(axis=1)(layers.Reshape((3, 1))(x))),
+    lambda: model(lambda x: ops.softmax(layers.Reshape((3, 1))(x), axis=-2)),
     lambda: model(nothing, "mse"),
     lambda: model(ops.sigmoid, "mse"),
     lambda: model(layers.Activation("sigmoid"), losses.MeanAbsoluteError),

@@ -251,18 +251,28 @@ def test_batches_keep_the_order_of_the_rows():
     assert (prediction.mean[:64] / x[:64] != prediction.mean[64:128] / x[64:128]).any()
 
 
-def test_what_comes_before_dropout_is_computed_once():
-    calls = []
+class Counting(layers.Dense):
+    def call(self, x):
+        self.calls = [*getattr(self, "calls", []), len(x)]
+        return super().call(x)
 
-    class Counting(layers.Dense):
-        def call(self, x):
-            calls.append(len(x))
-            return super().call(x)
 
-    model = keras.Sequential([keras.Input((8,)), Counting(4), layers.Dropout(0.5), layers.Dense(1)])
-    calls.clear()
-    kr.mc_predict(model, X, 100)
-    assert calls == [ROWS]
+@pytest.mark.parametrize(
+    ("shape", "units", "calls"),
+    [((1, 8), 4, [90]), ((1, 8), 2**17, [40, 40, 10]), ((None, 8), 4, [40, 40, 10])],
+    ids=["narrow", "wide", "unknown"],
+)
+def test_what_comes_before_dropout_is_computed_once(shape, units, calls):
+    counting = Counting(units)
+    model = keras.Sequential(
+        [
+            keras.Input(shape), counting, layers.Reshape((-1, 1)), layers.GlobalMaxPooling1D(),
+            layers.Dropout(0.5), layers.Dense(1),
+        ]
+    )  # fmt: skip
+    counting.calls = []
+    kr.mc_predict(model, np.zeros((90, 1, 8), "float32"), 100, batch_size=40)
+    assert counting.calls == calls
 
 
 class Scaling(layers.Layer):
@@ -294,6 +304,26 @@ def test_a_prediction_goes_by_the_graph_of_the_one_before():
     fresh.set_weights(model.get_weights())
     same = kr.mc_predict(fresh, X[:5], 5, batch_size=4, seed=1)
     np.testing.assert_array_equal(trained.mean, same.mean)
+
+
+def test_predictions_of_nearly_as_many_rows_go_by_the_same_graph():
+    model = stack(layers.Dropout(0.5), Scaling(), units=1200)
+    x = np.zeros((1000, 8), "float32")
+    traces = [traces_of(model, x[:rows], 40)[0] for rows in (100, 111, 123, 120, 600, 1000)]
+    assert traces == [1, 0, 0, 0, 1, 0]
+
+
+def test_models_of_a_fixed_batch_size_are_drawn_from():
+    x = keras.Input(batch_shape=(ROWS, 5, 8))
+    hidden = layers.LSTM(4, stateful=True)(layers.Dropout(0.3)(x))
+    model = keras.Model(x, keras.ops.reshape(hidden, (ROWS, 2, 2)))
+    state = [np.array(each) for each in model.variables]
+    free = keras.Sequential([keras.Input((5, 8)), layers.Dropout(0.3), layers.LSTM(4)])
+    free.set_weights(model.get_weights()[:3])
+    prediction = kr.mc_predict(model, SERIES, 2000, seed=1)
+    assert_alike(prediction, drawn_by_keras(free, SERIES).reshape(DRAWS, ROWS, 2, 2))
+    for ours, theirs in zip(model.variables, state, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def change_the_rate(model):
@@ -345,6 +375,33 @@ def test_what_is_changed_in_a_model_changes_its_prediction(change):
     np.testing.assert_array_equal(changed.mean, expected.mean)
     assert (changed.entropy is None) == (expected.entropy is None)
     assert changed.entropy is None or (changed.mean != before.mean).any()
+
+
+def base_alone():
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(5)])
+    return model, model
+
+
+def base_inside():
+    base, x = keras.Sequential([keras.Input((8,)), layers.Dense(5)]), keras.Input((8,))
+    return base, keras.Model(x, layers.Dense(2)(layers.Dropout(0.5)(base(x))))
+
+
+@pytest.mark.parametrize("build", [base_alone, base_inside])
+def test_what_is_changed_before_dropout_changes_the_prediction(build):
+    base, model = build()
+    after = [layers.Dropout(0.5), layers.Dense(2)] if model is base else []
+    for layer in after:
+        model.add(layer)
+    kr.mc_predict(model, X, 5, seed=1)
+    for _ in range(len(after) + 1):
+        base.pop()
+    for layer in [layers.Dense(5), *after]:
+        base.add(layer)
+    changed = kr.mc_predict(model, X, 5, seed=1)
+    del vars(model)["_keras_recipes_draws"]
+    expected = kr.mc_predict(model, X, 5, seed=1)
+    np.testing.assert_array_equal(changed.mean, expected.mean)
 
 
 def test_another_type_of_inputs_is_traced_again():
@@ -439,6 +496,19 @@ def test_several_inputs_and_outputs():
     assert (prediction.entropy["kind"].shape, prediction.entropy["sum"]) == ((ROWS,), None)
 
 
+class TwoOutputs(OwnModel):
+    def call(self, x):
+        hidden = self.block(x)
+        return {"out": self.out(hidden), "hidden": hidden}
+
+
+def test_several_outputs_of_a_call_of_ones_own_are_refused():
+    model = TwoOutputs()
+    model(X)
+    with pytest.raises(ValueError, match="must be Sequential or functional"):
+        kr.mc_predict(model, X, 5)
+
+
 def test_masks_of_embeddings_are_kept():
     tokens = np.array([[1, 2, 3, 0, 0], [4, 0, 0, 0, 0]])
     model = keras.Sequential(
@@ -509,6 +579,7 @@ def test_models_without_a_row_for_each_example_are_refused(end, rows, n_samples)
         ({"seed": -1}, ValueError, "`seed`"),
         ({"model": "x"}, TypeError, "`model` must be a keras.Model"),
         ({"model": kr.build_default_dnn(8)}, ValueError, "`model` must have dropout"),
+        ({"model": stack(layers.GaussianNoise(0.5))}, ValueError, "other noise is off"),
         ({"model": keras.Sequential([layers.Dropout(0.5)])}, ValueError, "`model` must be built"),
         ({"x": X[:, :7]}, ValueError, "`x`"),
         ({"x": X[:0]}, ValueError, "`x`"),
