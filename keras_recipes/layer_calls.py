@@ -43,9 +43,7 @@ class LayerCall:
             lambda each: values[each.number] if isinstance(each, Slot) else each, self.arguments
         )
         results = tree.flatten(self.operation(*args, **kwargs))
-        if len(results) != len(
-            self.outputs
-        ):  # of a model with a `call` of its own, one is known of
+        if len(results) != len(self.outputs):  # of a `call` of one's own, one is known of
             raise ValueError(
                 "`model` must be Sequential or functional where it has several outputs. Received: "
                 f"{self.operation.name!r}, whose `call` gives {len(results)}. Build it by "
