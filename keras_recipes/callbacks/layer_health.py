@@ -24,13 +24,14 @@ class LayerHealth(StepRecords):
     The statistics are those of `diagnose`, of the training's own batch, gradients and update, and
     are computed in the compiled step, so that they hold under `steps_per_execution` and XLA. The
     steps between are asked at most whether it is time. In a small batch more units look dead than are;
-    under gradient accumulation a step is a batch, and `update_ratio` 0 where it does not update: of
-    100 steps and 4 that are accumulated none of the looks falls on an update, of 101 and 4 a fourth. A
+    under gradient accumulation a step is a batch, and `update_ratio` 0 where it does not update: of 4
+    accumulated steps no look falls on an update with `every=100`, each fourth does with 101. A
     `train_on_batch` of the model while it trains ends the looks, as it does after a training that was
     interrupted. TensorFlow only, on one device.
 
     After the training, or in another callback, `diagnosis` has the last look, with the mean loss of
-    its epoch so far, `steps` and `statistics` have all of them. TensorBoard shows them as `health/LAYER/STATISTIC` by step.
+    its epoch so far, `steps` and `statistics` have all of them. TensorBoard shows them as
+    `health/LAYER/STATISTIC` by step.
 
     Args:
         every: Steps from one look to the next, at least 1. Those are looked at whose number, as the

@@ -98,8 +98,9 @@ class StepRecords(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.take()
-        taken = steps_taken(self.model.optimizer) - self._taken_before
-        if self._first_batch is not None and taken == 0:
+        optimizer = self.model.optimizer
+        none_taken = self._first_batch is not None and steps_taken(optimizer) == self._taken_before
+        if none_taken and not hasattr(optimizer, "dynamic_scale"):  # which leaves steps out
             warnings.warn(
                 f"{type(self).__name__} must have steps of the optimizer that the model was compiled "
                 "with. Received: an epoch without one, of which nothing is recorded. A `train_step` "

@@ -193,5 +193,6 @@ def is_trained(model: keras.Model) -> bool:
         if isinstance(getattr(layer, "bias_initializer", None), CONSTANT)
         and not getattr(layer, "unit_forget_bias", False)
         and getattr(layer, "bias", None) is not None
+        and layer.bias.trainable
     )
     return steps_taken(model.optimizer) > 0 or any(np.ptp(each) > 0 for each in biases)

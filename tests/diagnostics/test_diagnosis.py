@@ -325,3 +325,14 @@ def test_a_forget_gate_that_begins_open_is_not_trained():
     model = keras.Sequential([keras.Input((5, 4)), layers.LSTM(3), layers.Dense(1)])
     model.compile("sgd", "mse")
     assert not is_trained(model)
+
+
+def test_a_new_head_on_layers_that_do_not_train_is_not_trained():
+    base = layers.Dense(3, "relu")
+    model = keras.Sequential([keras.Input((20,)), base, layers.Dense(1)])
+    base.bias.assign([1.0, 2.0, 3.0])
+    model.compile("sgd", "mse")
+    assert is_trained(model)
+    base.trainable = False
+    model.compile("sgd", "mse")
+    assert not is_trained(model)
