@@ -34,7 +34,7 @@ def build_from(model: keras.Model, batch: Any) -> None:
 
 @contextlib.contextmanager
 def as_it_was(model: keras.Model, batch: Any) -> Iterator[None]:
-    """Gives all variables back their values, those of optimizers and of seeds among them.
+    """Gives all variables back their values, of optimizers, seeds and states too.
 
     Args:
         model: A compiled model.
@@ -46,6 +46,9 @@ def as_it_was(model: keras.Model, batch: Any) -> Iterator[None]:
     optimizers = (each for each in vars(model).values() if isinstance(each, keras.Optimizer))
     variables = [*model.variables, *model.metrics_variables, global_seed_generator().state]
     variables += itertools.chain.from_iterable(each.variables for each in optimizers)
+    # Of recurrent layers that keep them from batch to batch; Keras does not track them.
+    states = [getattr(each, "states", None) for each in model._flatten_layers()]
+    variables += [each for each in tree.flatten(states) if isinstance(each, keras.Variable)]
     kept = [(each, ops.convert_to_numpy(each)) for each in variables if each is not rate]
     try:
         yield

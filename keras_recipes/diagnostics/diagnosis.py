@@ -148,10 +148,12 @@ def a_batch(model: keras.Model, examples: Examples) -> Any:
     def of(rows: np.ndarray) -> Any:
         return tree.map_structure(lambda each: each[rows], examples.data)
 
-    build_from(model, of(order[:1]))
+    inputs = getattr(model, "inputs", None) or [None]
+    fixed = getattr(inputs[0], "shape", [None])[0]  # as a recurrent layer with a state has it
+    build_from(model, of(order[: fixed or 1]))
     # Of each example.
     numbers = sum(each.positions * each.kernel.shape[-1] for each in observed_layers(model))
-    return of(order[: min(EXAMPLES, max(FEWEST, ACTIVATIONS // max(1, numbers)))])
+    return of(order[: fixed or min(EXAMPLES, max(FEWEST, ACTIVATIONS // max(1, numbers)))])
 
 
 def diagnose_batch(model: keras.Model, batch: Any) -> Diagnosis:

@@ -336,3 +336,17 @@ def test_a_new_head_on_layers_that_do_not_train_is_not_trained():
     base.trainable = False
     model.compile("sgd", "mse")
     assert not is_trained(model)
+
+
+def test_a_model_of_a_fixed_batch_size_is_looked_at_with_as_many_examples():
+    inputs = keras.Input(batch_shape=(32, 5, 4))
+    lstm = layers.LSTM(3, stateful=True)
+    model = keras.Model(inputs, layers.Dense(1)(lstm(inputs)))
+    model.compile("sgd", "mse")
+    series = X.reshape(256, 5, 4)
+    model.predict(series[:32], verbose=0)
+    before = [np.array(state) for state in lstm.states]
+    assert np.ptp(before[0]) > 0
+    assert kr.diagnose(model, series, Y).findings == ()
+    for state, value in zip(lstm.states, before, strict=True):
+        np.testing.assert_array_equal(state, value)
