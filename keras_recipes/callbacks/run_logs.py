@@ -1,6 +1,5 @@
 import io
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from keras_recipes.board import (
 )
 from keras_recipes.callbacks import layer_health, step_log
 from keras_recipes.checkpoints import write_atomically
+from keras_recipes.diagnostics.observed_layers import numbered
 from keras_recipes.hparams import VALIDATION, columns
 from keras_recipes.layer_graph import layer_graph
 from keras_recipes.optimizers.following import (
@@ -29,7 +29,8 @@ from keras_recipes.optimizers.following import (
 )
 
 PREFIX = "epoch/"  # of its tags; their axis counts epochs
-BY_EPOCH = (PREFIX, WEIGHTS := "weights/")
+WEIGHTS = "weights/"
+BY_EPOCH = (PREFIX, WEIGHTS)
 BY_STEP = (layer_health.PREFIX, step_log.PREFIX)  # of tags that have the step on their axis
 
 
@@ -64,13 +65,13 @@ class RunLogs(keras.callbacks.Callback):
         numbers = {name: each for name, each in (logs or {}).items() if np.ndim(each) == 0}
         optimizer = innermost(self.model.optimizer)
         for name, at in (("learning_rate", learning_rate_at), ("momentum", momentum_at)):
-            # No schedule has told it.
-            if (
-                name not in numbers
-                and (rate := at(optimizer, steps_taken(optimizer) - 1)) is not None
-            ):
-                numbers[name] = rate
-        values = [scalar_value(f"{PREFIX}{name}", float(each)) for name, each in numbers.items()]
+            if name not in numbers:  # no schedule has told it
+                numbers[name] = at(optimizer, steps_taken(optimizer) - 1)
+        values = [
+            scalar_value(f"{PREFIX}{name}", float(each))
+            for name, each in numbers.items()
+            if each is not None
+        ]
         last = self.model.stop_training or epoch + 1 == self.params["epochs"]
         if last or (epoch + 1).bit_count() == 1:  # after 1, 2, 4, 8, ...
             values += [
@@ -91,20 +92,19 @@ class RunLogs(keras.callbacks.Callback):
 
 def _named_weights(model: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
     """The weights that train, each by a name of its own, of the layers in which it stands."""
+    paths: dict[int, str] = {}
 
-    def walk(layer: keras.Layer, *path: str) -> Iterator[tuple[str, keras.Variable]]:
-        for variable in layer._trainable_variables:
-            yield "/".join((*path, variable.name)), variable
+    def walk(layer: keras.Layer, *around: str) -> None:
+        for variable in (*layer._trainable_variables, *layer._non_trainable_variables):
+            paths.setdefault(id(variable), "/".join((*around, variable.name)))
         for inner in layer._layers:
-            yield from walk(inner, *path, inner.name)
+            walk(inner, *around, inner.name)
 
-    trained = {id(variable) for variable in model.trainable_variables}
-    seen: Counter[str] = Counter()
-    for name, variable in walk(model):
-        if id(variable) in trained:  # and is not shared with a layer before
-            trained.remove(id(variable))
-            seen[name] += 1
-            yield name if seen[name] == 1 else f"{name}:{seen[name]}", variable
+    walk(model)
+    weights = model.trainable_variables
+    # A layer of one's own may name others as its variables.
+    names = numbered(paths.get(id(each), each.path) for each in weights)
+    return zip(names, weights, strict=True)
 
 
 def _charts(names: Iterable[str]) -> Any:

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,7 +36,6 @@ PASSED = (
     MCDropout,
     MCAlphaDropout,
 )
-
 
 ATTENTION = (layers.MultiHeadAttention, layers.GroupQueryAttention)
 WEIGHING = ("query", "key")  # names of layers in it
@@ -118,7 +117,7 @@ class _Kernel:
     kernel: keras.Variable
     seen: keras.Layer
     path: tuple[str, ...]
-    weighs: bool = False
+    weighs: bool
 
 
 class _Graph:
@@ -258,7 +257,9 @@ def _kernels_in(operation: Any) -> list[_Kernel]:
     return list({id(each.kernel): each for each in _flatten(operation, ())}.values())
 
 
-def _flatten(layer: keras.Layer, around: tuple[str, ...]) -> Iterator[_Kernel]:
+def _flatten(
+    layer: keras.Layer, around: tuple[str, ...], weighs: bool = False
+) -> Iterator[_Kernel]:
     path = (*around, layer.name)
     if isinstance(layer, layers.RNN):  # its cells run in a loop, which cannot be seen into
         cells = [each for inner in layer._layers for each in _flatten(inner, ())]
@@ -268,19 +269,22 @@ def _flatten(layer: keras.Layer, around: tuple[str, ...]) -> Iterator[_Kernel]:
             )
         return
     if (kernel := kernel_of(layer)) is not None:
-        yield _Kernel(layer, kernel, layer, path)
+        yield _Kernel(layer, kernel, layer, path, weighs)
     for inner in layer._layers:
-        weighs = isinstance(layer, ATTENTION) and inner.name in WEIGHING
-        for each in _flatten(inner, path):
-            yield replace(each, weighs=weighs)
+        of_attention = isinstance(layer, ATTENTION) and inner.name in WEIGHING
+        yield from _flatten(inner, path, weighs or of_attention)
 
 
 def _names(paths: Sequence[tuple[str, ...]]) -> Iterator[str]:
     """A name of its own for each call: the layer's, or where others have the same, its path."""
     same = Counter(path[-1] for path in set(paths))
+    return numbered(path[-1] if same[path[-1]] == 1 else "/".join(path) for path in paths)
+
+
+def numbered(names: Iterable[str]) -> Iterator[str]:
+    """Yields the names, those that have come before with the number of the time."""
     seen: Counter[str] = Counter()
-    for path in paths:
-        name = path[-1] if same[path[-1]] == 1 else "/".join(path)
+    for name in names:
         seen[name] += 1
         yield name if seen[name] == 1 else f"{name}:{seen[name]}"
 

@@ -269,12 +269,28 @@ def test_weights_of_any_precision_are_looked_at(policy):
     assert found.findings == ()
 
 
-def test_the_queries_and_keys_of_attention_are_no_way_for_gradients():
+class Attending(layers.Layer):
+    """Has attention inside it."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention = layers.MultiHeadAttention(2, 16)
+
+    def build(self, shape):
+        self.attention.build(shape, shape)
+
+    def call(self, x):
+        return self.attention(x, x)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_queries_and_keys_of_attention_are_no_way_for_gradients(inside):
     tokens = RNG.integers(1, 50, (256, 12))
     inputs = keras.Input((12,), dtype="int32")
     x = layers.Embedding(50, 16)(inputs)
     for _ in range(2):
-        x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 16)(x, x))
+        attended = Attending()(x) if inside else layers.MultiHeadAttention(2, 16)(x, x)
+        x = layers.LayerNormalization()(x + attended)
         hidden = layers.Dense(16, "relu", kernel_initializer="he_normal")(x)
         x = layers.LayerNormalization()(x + layers.Dense(16)(hidden))
     outputs = layers.Dense(2, "softmax")(layers.GlobalAveragePooling1D()(x))
