@@ -62,15 +62,8 @@ def _finite(array: np.ndarray, name: str) -> np.ndarray:
 
 def check_lengths(arrays: dict[str, Any], name: str) -> None:
     """Checks that arrays, by their names, have the same number of examples, at least 1."""
-    lengths = [
-        (key, len(array))
-        for key, value in arrays.items()
-        for array in tree.flatten(value)
-        if array is not None
-    ]
-    different = {length for _, length in lengths}
+    different, received = _lengths(arrays)
     if len(different) != 1 or 0 in different:
-        received = ", ".join(f"len({key})={length}" for key, length in lengths)
         raise ValueError(
             f"{name}`x` and `y` must have the same number of examples, at least 1. Received: "
             f"{received}. Pass one target for each example."
@@ -82,7 +75,12 @@ def check_inputs(model: keras.Model, x: Any, name: str) -> None:
     expected = getattr(model, "input_shape", None)
     if not isinstance(x, np.ndarray):
         _check_keys(model, x, name)
-        _check_rows(x, name)
+        different, received = _lengths({"x": x})
+        if len(different) != 1:
+            raise ValueError(
+                f"{name}`x` must have the same number of examples in each of its arrays. Received: "
+                f"{received or 'none'}. Pass a row of each for every example."
+            )
         return
     if not isinstance(expected, tuple):
         return
@@ -145,6 +143,18 @@ def warn_unless_standardized(model: keras.Model, x: Any) -> None:
         )
 
 
+def _lengths(arrays: dict[str, Any]) -> tuple[set[int], str]:
+    """The different lengths of arrays, and each of them as a message shows it."""
+    lengths = [
+        (key, len(array))
+        for key, value in arrays.items()
+        for array in tree.flatten(value)
+        if array is not None
+    ]
+    received = ", ".join(f"len({key})={length}" for key, length in lengths)
+    return {length for _, length in lengths}, received
+
+
 def _check_keys(model: keras.Model, x: Any, name: str) -> None:
     """Of inputs by their names: Keras takes more where the model has been built from a list."""
     inputs = getattr(model, "_inputs_struct", None)
@@ -156,15 +166,6 @@ def _check_keys(model: keras.Model, x: Any, name: str) -> None:
         raise ValueError(
             f"{name}`x` must have an array for each input of the model: {sorted(expected)}. Received: "
             f"{sorted(x)}. Pass all of them, and nothing else."
-        )
-
-
-def _check_rows(x: Any, name: str) -> None:
-    lengths = [len(array) for array in tree.flatten(x)]
-    if len(set(lengths)) != 1:
-        raise ValueError(
-            f"{name}`x` must have the same number of examples in each of its arrays. Received: "
-            f"lengths {lengths}. Pass a row of each for every example."
         )
 
 

@@ -26,10 +26,8 @@ SCORES = {
 }
 QUICK_SAMPLES = 10
 COLUMNS, EXAMPLES = 12, 4  # of a table of values, which a terminal has room for
-CHANNELS, SIDE = (
-    (1, 3, 4),
-    8,
-)  # of images; a row of fewer pixels than SIDE x SIDE is taken for a table
+CHANNELS = (1, 3, 4)  # of images
+SIDE = 8  # of the smallest image; a row of fewer pixels than SIDE x SIDE is taken for a table
 DRAWN = 20  # images at most: each of them takes a twentieth of a second or more
 
 

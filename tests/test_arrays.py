@@ -66,7 +66,7 @@ def test_several_inputs_go_by_their_names():
     model.compile("sgd", "mse")
     examples, _ = ready({"a": X[:, :1], "b": X[:, 1:2]}, model=model)
     assert set(examples.x) == {"a", "b"}
-    with pytest.raises(ValueError, match=r"the same number of examples .* lengths \[50, 49\]"):
+    with pytest.raises(ValueError, match=r"len\(x\)=49"):
         ready({"a": X[:, :1], "b": X[:49, 1:2]}, model=model)
 
 

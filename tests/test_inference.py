@@ -85,10 +85,10 @@ def of_a_list():
         ),
         (of_names, {"a": X, "b": X, "Z": X}, r"Received: \['Z', 'a', 'b'\]"),
         (of_a_list, {"b": X}, r"Received: \['b'\]"),
-        (of_a_list, [X, X[:100]], r"`x` must have the same number .* lengths \[130, 100\]"),
-        (of_a_list, [X[:1], X], r"lengths \[1, 130\]"),
-        (Sum, [X, X[:1]], r"lengths \[130, 1\]"),
-        (of_a_list, [], r"lengths \[\]"),
+        (of_a_list, [X, X[:100]], r"`x` must have the same number .* len\(x\)=130, len\(x\)=100\."),
+        (of_a_list, [X[:1], X], r"len\(x\)=1, len\(x\)=130\."),
+        (Sum, [X, X[:1]], r"len\(x\)=130, len\(x\)=1\."),
+        (of_a_list, [], "Received: none"),
     ],
 )
 def test_inputs_that_do_not_go_together_are_refused(build, x, match):

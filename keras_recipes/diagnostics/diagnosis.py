@@ -148,8 +148,8 @@ def a_batch(model: keras.Model, examples: Examples) -> Any:
     def of(rows: np.ndarray) -> Any:
         return tree.map_structure(lambda each: each[rows], examples.data)
 
-    inputs = getattr(model, "inputs", None) or [None]
-    fixed = getattr(inputs[0], "shape", [None])[0]  # as a recurrent layer with a state has it
+    inputs = getattr(model, "inputs", None)
+    fixed = inputs[0].shape[0] if inputs else None  # as a recurrent layer with a state has it
     build_from(model, of(order[: fixed or 1]))
     # Of each example.
     numbers = sum(each.positions * each.kernel.shape[-1] for each in observed_layers(model))
